@@ -1,0 +1,2 @@
+export type { Api, AnyApi } from './api.ts'
+export { ConfigError, KafkaError, ProtocolError, type KafkaErrorOptions } from './kafka-error.ts'

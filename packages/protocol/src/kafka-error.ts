@@ -1,0 +1,52 @@
+export interface KafkaErrorOptions {
+  /** Whether the same request may succeed when sent again. Default false. */
+  readonly retriable?: boolean
+  /** Whether the client that saw it can do no further work. Default false. */
+  readonly fatal?: boolean
+  readonly cause?: unknown
+}
+
+/**
+ * The base of every operating error in Millrace. `code` is Kafka's own name for an error that came from a broker
+ * (for example `NOT_LEADER_OR_FOLLOWER`) and one of ours otherwise (for example `REQUEST_TIMED_OUT_LOCALLY`).
+ */
+export class KafkaError extends Error {
+  override readonly name: string = 'KafkaError'
+  readonly code: string
+  readonly retriable: boolean
+  readonly fatal: boolean
+
+  constructor(code: string, message: string, options: KafkaErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retriable = options.retriable ?? false
+    this.fatal = options.fatal ?? false
+  }
+}
+
+/** Bytes that do not follow the protocol: truncated, corrupted, or of a version that nobody negotiated. Never retriable. */
+export class ProtocolError extends KafkaError {
+  override readonly name: string = 'ProtocolError'
+
+  constructor(code: 'CORRUPT_FRAME' | 'FRAME_TOO_LARGE' | 'UNSUPPORTED_VERSION' | 'UNSUPPORTED_FIELD', message: string, cause?: unknown) {
+    super(code, message, { cause })
+  }
+}
+
+/** A wrong option, refused at construction. The message names the option, the value and what is allowed. */
+export class ConfigError extends KafkaError {
+  override readonly name: string = 'ConfigError'
+  readonly option: string
+
+  constructor(option: string, value: unknown, allowed: string) {
+    super('INVALID_CONFIG', `${option}: ${describe(value)} is not allowed; expected ${allowed}`)
+    this.option = option
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  return typeof value === 'function' ? 'a function' : String(value)
+}

@@ -1,0 +1,166 @@
+import { ProtocolError } from '../kafka-error.ts'
+
+/**
+ * Reads protocol primitives from one frame. Byte fields are views into the frame, never copies. Every length is
+ * checked against what is left, so that a corrupt frame throws `CORRUPT_FRAME` and cannot make us allocate.
+ */
+export class Reader {
+  readonly buffer: Buffer
+  position: number
+  readonly end: number
+
+  constructor(buffer: Buffer, position = 0, end: number = buffer.length) {
+    this.buffer = buffer
+    this.position = position
+    this.end = end
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  int8(): number {
+    const at = this.#take(1)
+    return (this.buffer[at]! << 24) >> 24
+  }
+
+  int16(): number {
+    const at = this.#take(2)
+    return (((this.buffer[at]! << 8) | this.buffer[at + 1]!) << 16) >> 16
+  }
+
+  uint16(): number {
+    const at = this.#take(2)
+    return (this.buffer[at]! << 8) | this.buffer[at + 1]!
+  }
+
+  int32(): number {
+    const at = this.#take(4)
+    const buffer = this.buffer
+    return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!
+  }
+
+  uint32(): number {
+    return this.int32() >>> 0
+  }
+
+  int64(): bigint {
+    const at = this.#take(8)
+    return this.buffer.readBigInt64BE(at)
+  }
+
+  float64(): number {
+    const at = this.#take(8)
+    return this.buffer.readDoubleBE(at)
+  }
+
+  boolean(): boolean {
+    return this.int8() !== 0
+  }
+
+  unsignedVarint(): number {
+    let value = 0
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.buffer[this.#take(1)]!
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value >>> 0
+    }
+    throw this.corrupt('a varint longer than five bytes')
+  }
+
+  /** Kafka's Uuid in its own text form: 22 characters of unpadded base64url. */
+  uuid(): string {
+    const at = this.#take(16)
+    return this.buffer.toString('base64url', at, at + 16)
+  }
+
+  string(): string {
+    return this.#utf8(this.#present(this.int16()))
+  }
+
+  nullableString(): string | null {
+    const length = this.int16()
+    return length === -1 ? null : this.#utf8(length)
+  }
+
+  compactString(): string {
+    return this.#utf8(this.#present(this.unsignedVarint() - 1))
+  }
+
+  compactNullableString(): string | null {
+    const length = this.unsignedVarint() - 1
+    return length === -1 ? null : this.#utf8(length)
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.#present(this.int32()))
+  }
+
+  nullableBytes(): Buffer | null {
+    const length = this.int32()
+    return length === -1 ? null : this.raw(length)
+  }
+
+  compactBytes(): Buffer {
+    return this.raw(this.#present(this.unsignedVarint() - 1))
+  }
+
+  compactNullableBytes(): Buffer | null {
+    const length = this.unsignedVarint() - 1
+    return length === -1 ? null : this.raw(length)
+  }
+
+  /** The count before an array's elements; `null` arrays are -1. An element takes at least one byte, so a count above what is left is corrupt. */
+  arrayLength(): number {
+    return this.#count(this.int32())
+  }
+
+  compactArrayLength(): number {
+    return this.#count(this.unsignedVarint() - 1)
+  }
+
+  /** The next `length` bytes as a view. */
+  raw(length: number): Buffer {
+    const at = this.#take(length)
+    return this.buffer.subarray(at, at + length)
+  }
+
+  skip(length: number): void {
+    this.#take(length)
+  }
+
+  /** Steps over a section of tagged fields of which none is known here. */
+  skipTaggedFields(): void {
+    for (let left = this.unsignedVarint(); left > 0; left--) {
+      this.unsignedVarint()
+      this.#take(this.unsignedVarint())
+    }
+  }
+
+  corrupt(what: string): ProtocolError {
+    return new ProtocolError('CORRUPT_FRAME', `corrupt frame: ${what} at byte ${this.position} of ${this.end}`)
+  }
+
+  #utf8(length: number): string {
+    const at = this.#take(length)
+    return this.buffer.toString('utf8', at, at + length)
+  }
+
+  #present(length: number): number {
+    if (length < 0) throw this.corrupt('null where a value is required')
+    return length
+  }
+
+  #count(count: number): number {
+    if (count < -1 || count > this.end - this.position) throw this.corrupt(`an array of ${count} elements`)
+    return count
+  }
+
+  /** Moves past `size` bytes and returns where they begin. */
+  #take(size: number): number {
+    const at = this.position
+    if (size < 0 || size > this.end - at) throw this.corrupt(`${size} bytes wanted, ${this.end - at} left`)
+    this.position = at + size
+    return at
+  }
+}

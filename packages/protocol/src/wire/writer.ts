@@ -1,0 +1,207 @@
+/** Values at least this long are handed to the socket as they are instead of being copied into the frame. */
+const SPLICE_BYTES = 1024
+
+const UUID_TEXT_LENGTH = 22
+
+/**
+ * Appends protocol primitives to a growing buffer. Long byte fields are spliced in without a copy, so a finished
+ * message is a list of chunks that together are the bytes to send. The caller must not touch spliced bytes until they are sent.
+ */
+export class Writer {
+  #buffer: Buffer
+  #position = 0
+  /** Where the bytes that no chunk holds yet begin. */
+  #chunkStart = 0
+  #chunks: Buffer[] = []
+  #chunkedBytes = 0
+
+  constructor(initialCapacity = 256) {
+    this.#buffer = Buffer.allocUnsafe(initialCapacity)
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#chunkedBytes + this.#position - this.#chunkStart
+  }
+
+  /** Everything written, as chunks in order. The writer must not be used afterwards. */
+  finish(): Buffer[] {
+    this.#closeChunk()
+    return this.#chunks
+  }
+
+  /** Everything written, as one buffer; copies when there was a splice. */
+  toBuffer(): Buffer {
+    const chunks = this.finish()
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+  }
+
+  int8(value: number): void {
+    const at = this.#reserve(1)
+    this.#buffer[at] = value
+  }
+
+  int16(value: number): void {
+    const at = this.#reserve(2)
+    this.#buffer[at] = value >> 8
+    this.#buffer[at + 1] = value
+  }
+
+  uint16(value: number): void {
+    this.int16(value)
+  }
+
+  int32(value: number): void {
+    const at = this.#reserve(4)
+    const buffer = this.#buffer
+    buffer[at] = value >> 24
+    buffer[at + 1] = value >> 16
+    buffer[at + 2] = value >> 8
+    buffer[at + 3] = value
+  }
+
+  uint32(value: number): void {
+    this.int32(value)
+  }
+
+  int64(value: bigint): void {
+    const at = this.#reserve(8)
+    this.#buffer.writeBigInt64BE(BigInt.asIntN(64, value), at)
+  }
+
+  float64(value: number): void {
+    const at = this.#reserve(8)
+    this.#buffer.writeDoubleBE(value, at)
+  }
+
+  boolean(value: boolean): void {
+    this.int8(value ? 1 : 0)
+  }
+
+  unsignedVarint(value: number): void {
+    const at = this.#reserve(5)
+    const buffer = this.#buffer
+    let position = at
+    let rest = value >>> 0
+    while (rest > 0x7f) {
+      buffer[position++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
+    }
+    buffer[position++] = rest
+    this.#position = position
+  }
+
+  /** Kafka's Uuid in its own text form: 22 characters of unpadded base64url. */
+  uuid(value: string): void {
+    const at = this.#reserve(16)
+    if (value.length !== UUID_TEXT_LENGTH || this.#buffer.write(value, at, 16, 'base64url') !== 16) {
+      throw new TypeError(`not a uuid in base64url: ${JSON.stringify(value)}`)
+    }
+  }
+
+  /** int16 length, then UTF-8. */
+  string(value: string): void {
+    const length = Buffer.byteLength(value)
+    if (length > 0x7fff) throw new RangeError(`string of ${length} bytes; the protocol allows 32767`)
+    this.int16(length)
+    this.#utf8(value, length)
+  }
+
+  nullableString(value: string | null): void {
+    if (value === null) this.int16(-1)
+    else this.string(value)
+  }
+
+  /** Unsigned varint length + 1, then UTF-8. */
+  compactString(value: string): void {
+    const length = Buffer.byteLength(value)
+    if (length > 0x7fff) throw new RangeError(`string of ${length} bytes; the protocol allows 32767`)
+    this.unsignedVarint(length + 1)
+    this.#utf8(value, length)
+  }
+
+  compactNullableString(value: string | null): void {
+    if (value === null) this.unsignedVarint(0)
+    else this.compactString(value)
+  }
+
+  /** int32 length, then the bytes. Also the form of `records` in versions that are not flexible. */
+  bytes(value: Uint8Array): void {
+    this.int32(value.length)
+    this.raw(value)
+  }
+
+  nullableBytes(value: Uint8Array | null): void {
+    if (value === null) this.int32(-1)
+    else this.bytes(value)
+  }
+
+  compactBytes(value: Uint8Array): void {
+    this.unsignedVarint(value.length + 1)
+    this.raw(value)
+  }
+
+  compactNullableBytes(value: Uint8Array | null): void {
+    if (value === null) this.unsignedVarint(0)
+    else this.compactBytes(value)
+  }
+
+  /** The int32 count before an array's elements. */
+  arrayLength(count: number): void {
+    this.int32(count)
+  }
+
+  compactArrayLength(count: number): void {
+    this.unsignedVarint(count + 1)
+  }
+
+  /** Bytes without a length before them. */
+  raw(value: Uint8Array): void {
+    if (value.length >= SPLICE_BYTES) {
+      this.#closeChunk()
+      this.#chunks.push(Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length))
+      this.#chunkedBytes += value.length
+      return
+    }
+    const at = this.#reserve(value.length)
+    this.#buffer.set(value, at)
+  }
+
+  /** Overwrites four bytes at the very start, for a length that is known last. */
+  patchInt32AtStart(value: number): void {
+    const first = this.#chunks[0] ?? this.#buffer
+    first.writeInt32BE(value, 0)
+  }
+
+  #utf8(value: string, length: number): void {
+    const at = this.#reserve(length)
+    this.#buffer.write(value, at, length, 'utf8')
+  }
+
+  #closeChunk(): void {
+    if (this.#position === this.#chunkStart) return
+    this.#chunks.push(this.#buffer.subarray(this.#chunkStart, this.#position))
+    this.#chunkedBytes += this.#position - this.#chunkStart
+    this.#chunkStart = this.#position
+  }
+
+  /** Makes room, moves the position past it and returns where it begins. */
+  #reserve(size: number): number {
+    const at = this.#position
+    if (at + size > this.#buffer.length) return this.#grow(size)
+    this.#position = at + size
+    return at
+  }
+
+  /** Chunks that are closed keep the old buffer; only the open one moves. */
+  #grow(size: number): number {
+    const open = this.#position - this.#chunkStart
+    const capacity = Math.max(this.#buffer.length * 2, open + size)
+    const grown = Buffer.allocUnsafe(capacity)
+    this.#buffer.copy(grown, 0, this.#chunkStart, this.#position)
+    this.#buffer = grown
+    this.#chunkStart = 0
+    this.#position = open + size
+    return open
+  }
+}
