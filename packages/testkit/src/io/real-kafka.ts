@@ -1,0 +1,161 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  KAFKA_PORT_ATTEMPTS,
+  KAFKA_PROBE_INTERVAL_MS,
+  KAFKA_PROBE_TIMEOUT_MS,
+  KAFKA_START_LIMIT_MS,
+  KAFKA_STOP_LIMIT_MS,
+} from '../limits.ts'
+import { tail, ToolError } from './child.ts'
+import { freePorts } from './free-port.ts'
+import { javaArguments, runJavaOk } from './kafka-jars.ts'
+import { countBrokers } from './probe.ts'
+
+export interface RealKafkaOptions {
+  /** An existing log directory to open instead of a new one; it is kept after `stop`. */
+  readonly dataDir?: string
+  /** Broker properties over the launcher's own. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Options of the virtual machine. Default a heap of 1 GiB, as Kafka's own scripts. */
+  readonly jvm?: readonly string[]
+}
+
+export interface RealKafka {
+  readonly bootstrapServers: string
+  readonly port: number
+  readonly dataDir: string
+  readonly pid: number
+  /** What the broker has logged so far. */
+  log(): string
+  /** Ends it in an orderly way and removes its directory. Does nothing the second time. */
+  stop(): Promise<void>
+  /** SIGKILL; what it had not written is lost. The directory stays until `stop`. */
+  kill(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The cluster id that the launcher formats every directory with. */
+export const REAL_KAFKA_CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw'
+
+/**
+ * Starts Apache Kafka as one process that is broker and controller (KRaft, PLAINTEXT, ports chosen by the system) and
+ * resolves when it has answered a Metadata request that names a live broker.
+ * @throws ToolError with the end of its log if it stops or does not answer in time
+ */
+export async function startRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
+  for (let attempt = 1; ; attempt++) {
+    const [port, controllerPort] = await freePorts(2)
+    const kafka = await launch(options, port!, controllerPort!)
+    try {
+      await untilServing(kafka)
+      return kafka
+    } catch (error) {
+      const log = kafka.log()
+      await kafka.stop()
+      const taken = /BindException|Address already in use/.test(log)
+      if (!taken || attempt === KAFKA_PORT_ATTEMPTS) throw error
+    }
+  }
+}
+
+interface Launched extends RealKafka {
+  readonly exited: Promise<void>
+  hasExited(): boolean
+}
+
+async function launch(options: RealKafkaOptions, port: number, controllerPort: number): Promise<Launched> {
+  const home = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
+  const dataDir = options.dataDir ?? join(home, 'data')
+  const configFile = join(home, 'server.properties')
+  const logFile = join(home, 'server.log')
+  const properties = { ...defaultProperties(port, controllerPort, dataDir), ...options.properties }
+  writeFileSync(
+    configFile,
+    Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  const format = ['format', '--ignore-formatted', '-t', REAL_KAFKA_CLUSTER_ID, '-c', configFile]
+  try {
+    await runJavaOk('kafka.tools.StorageTool', format)
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true })
+    throw error
+  }
+  const log = openSync(logFile, 'w')
+  const java = await javaArguments({ jvm: options.jvm ?? ['-Xmx1g'], logLevel: 'INFO' })
+  const child = spawn('java', [...java, 'kafka.Kafka', configFile], { stdio: ['ignore', log, log] })
+  closeSync(log)
+  const exited = new Promise<void>((resolve) => {
+    child.once('close', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const readLog = (): string => readFileSync(logFile, 'utf8')
+  const removeHome = (): void => rmSync(home, { recursive: true, force: true })
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopping ??= end(child, exited).then(removeHome))
+  return {
+    bootstrapServers: `127.0.0.1:${port}`,
+    port,
+    dataDir,
+    pid: child.pid ?? -1,
+    exited,
+    hasExited: () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined,
+    log: readLog,
+    stop,
+    kill: async () => {
+      child.kill('SIGKILL')
+      await exited
+    },
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function untilServing(kafka: Launched): Promise<void> {
+  const deadline = Date.now() + KAFKA_START_LIMIT_MS
+  let last = 'it named no live broker'
+  while (Date.now() < deadline) {
+    if (kafka.hasExited()) throw new ToolError(`Kafka stopped while starting. The end of its log:\n${tail(kafka.log())}`)
+    try {
+      if ((await countBrokers('127.0.0.1', kafka.port, KAFKA_PROBE_TIMEOUT_MS)) > 0) return
+    } catch (error) {
+      last = String(error)
+    }
+    await new Promise((resolve) => setTimeout(resolve, KAFKA_PROBE_INTERVAL_MS))
+  }
+  throw new ToolError(
+    `Kafka did not serve within ${KAFKA_START_LIMIT_MS} ms (${last}). The end of its log:\n${tail(kafka.log())}`,
+  )
+}
+
+async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), KAFKA_STOP_LIMIT_MS)
+  await exited
+  clearTimeout(timer)
+}
+
+function defaultProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'log.dirs': dataDir,
+    'offsets.topic.replication.factor': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    // The tests have no use for what Kafka would otherwise keep per partition of its own topics.
+    'offsets.topic.num.partitions': '5',
+    'transaction.state.log.num.partitions': '5',
+  }
+}
