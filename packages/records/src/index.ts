@@ -1,1 +1,17 @@
-export {}
+export type { CompressionType } from './compression-type.ts'
+export {
+  CorruptCompressionError,
+  CorruptRecordError,
+  DecompressionLimitError,
+  InvalidRecordError,
+  UnsupportedCompressionError,
+  UnsupportedMagicError,
+  type BatchLocation,
+} from './errors.ts'
+export { KafkaRecord } from './kafka-record.ts'
+export { readBatches } from './read-batches.ts'
+export { RecordBatch, type ReadOptions } from './record-batch.ts'
+export { RecordBatchBuilder, type RecordBatchBuilderOptions, type SealOptions } from './record-batch-builder.ts'
+export { RecordCursor } from './record-cursor.ts'
+export type { RecordHeader } from './record-headers.ts'
+export type { RecordBytes, RecordHeaderInput, RecordInput } from './record-input.ts'

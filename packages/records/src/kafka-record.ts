@@ -1,0 +1,76 @@
+import type { RecordBatch } from './record-batch.ts'
+import { decodeHeaders, type RecordHeader } from './record-headers.ts'
+
+/**
+ * One record of a batch: a position in its bytes. `key`, `value` and `headers` are decoded at each access, so keep the result
+ * if it is needed twice. The views share memory with the whole fetch response: copy what is kept for long.
+ */
+export class KafkaRecord {
+  /** The batch that it is part of. */
+  readonly batch: RecordBatch
+  readonly #data: Buffer
+  readonly #offsetDelta: number
+  readonly #timestampDelta: number
+  readonly #keyStart: number
+  readonly #keyLength: number
+  readonly #valueStart: number
+  readonly #valueLength: number
+  readonly #end: number
+
+  /** Made by `RecordCursor`, which has checked that all lengths lie within `data`. */
+  constructor(
+    batch: RecordBatch,
+    data: Buffer,
+    offsetDelta: number,
+    timestampDelta: number,
+    keyStart: number,
+    keyLength: number,
+    valueStart: number,
+    valueLength: number,
+    end: number,
+  ) {
+    this.batch = batch
+    this.#data = data
+    this.#offsetDelta = offsetDelta
+    this.#timestampDelta = timestampDelta
+    this.#keyStart = keyStart
+    this.#keyLength = keyLength
+    this.#valueStart = valueStart
+    this.#valueLength = valueLength
+    this.#end = end
+  }
+
+  get offset(): number {
+    return this.batch.baseOffset + this.#offsetDelta
+  }
+
+  /** Epoch milliseconds; -1 for none. The broker's time of writing if the topic has LogAppendTime. */
+  get timestamp(): number {
+    const batch = this.batch
+    return batch.isLogAppendTime ? batch.maxTimestamp : batch.baseTimestamp + this.#timestampDelta
+  }
+
+  get key(): Buffer | null {
+    return this.#keyLength < 0 ? null : this.#data.subarray(this.#keyStart, this.#keyStart + this.#keyLength)
+  }
+
+  get value(): Buffer | null {
+    return this.#valueLength < 0 ? null : this.#data.subarray(this.#valueStart, this.#valueStart + this.#valueLength)
+  }
+
+  /** Bytes of the value; -1 when it is null. */
+  get valueLength(): number {
+    return this.#valueLength
+  }
+
+  /** Bytes of the key; -1 when it is null. */
+  get keyLength(): number {
+    return this.#keyLength
+  }
+
+  /** In the order written, names may repeat. Throws `CorruptRecordError` if their bytes contradict themselves. */
+  get headers(): RecordHeader[] {
+    const start = this.#valueStart + Math.max(0, this.#valueLength)
+    return start + 1 === this.#end ? [] : decodeHeaders(this.#data, start, this.#end, this.batch)
+  }
+}

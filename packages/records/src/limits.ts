@@ -1,0 +1,23 @@
+/** The bytes that one batch may decompress to, unless the caller says otherwise. Kafka has no such limit; a 1 MiB batch of zeros is 1 GiB. */
+export const DEFAULT_MAX_DECOMPRESSED_BYTES: number = 64 * 1024 * 1024
+
+/** Codec work on at least this many bytes leaves the event loop in the async calls; below it the hop costs more than the work. */
+export const OFF_LOOP_BYTES: number = 64 * 1024
+
+/** Java's `batch.size`. */
+export const DEFAULT_BATCH_SIZE_BYTES: number = 16_384
+
+/** int32: the length field of a batch and the length of a key or value. */
+export const MAX_BATCH_BYTES: number = 0x7fff_ffff
+
+/** A record of no key, no value and no headers: length, attributes, timestamp, offset, two lengths and a count, one byte each. */
+export const MIN_RECORD_BYTES = 7
+
+/** A header of an empty name and no value: two lengths, one byte each. */
+export const MIN_HEADER_BYTES = 2
+
+/** Below this many bytes a loop in JavaScript copies faster than a call of `TypedArray.prototype.set`. */
+export const INLINE_COPY_BYTES = 24
+
+/** Below this many bytes a loop in JavaScript writes an ASCII string faster than a call of `Buffer.write`. */
+export const INLINE_STRING_LENGTH = 16

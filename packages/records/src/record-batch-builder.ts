@@ -1,0 +1,195 @@
+import {
+  BATCH_HEADER_BYTES,
+  CONTROL_FLAG,
+  LOG_APPEND_TIME_FLAG,
+  NO_VALUE,
+  TRANSACTIONAL_FLAG,
+  writeBatchHeader,
+  type BatchHeader,
+} from './batch-header.ts'
+import { compressionBits, type CompressionType } from './compression-type.ts'
+import { InvalidRecordError } from './errors.ts'
+import { DEFAULT_BATCH_SIZE_BYTES, MAX_BATCH_BYTES } from './limits.ts'
+import { lengthOf, utf8Length, writeBytes, writeUtf8, type RecordBytes, type RecordHeaderInput } from './record-input.ts'
+import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint.ts'
+
+export interface RecordBatchBuilderOptions {
+  /** The memory to write into; its length is the most that the batch may take. Default: `batchSize` bytes of its own. */
+  readonly buffer?: Buffer
+  /** Bytes, header included. Ignored when `buffer` is given. Default 16384, as Java's `batch.size`. */
+  readonly batchSize?: number
+}
+
+/** What a batch's header says beyond what its records do. */
+export interface SealOptions {
+  /** Default 0: the broker assigns the offsets. */
+  readonly baseOffset?: number
+  /** Default -1. */
+  readonly partitionLeaderEpoch?: number
+  /** Default -1: not idempotent. */
+  readonly producerId?: number
+  readonly producerEpoch?: number
+  readonly baseSequence?: number
+  readonly transactional?: boolean
+  readonly control?: boolean
+  /** Epoch milliseconds: all records take this timestamp, whatever they were appended with. Default: each keeps its own. */
+  readonly logAppendTime?: number
+}
+
+const NO_HEADERS: readonly RecordHeaderInput[] = []
+
+/**
+ * Collects records into one buffer as they are appended, in their final form; `seal` adds the header. A record costs one
+ * pass and one copy: nothing about it is kept beside its bytes.
+ */
+export class RecordBatchBuilder {
+  #buffer: Buffer
+  #end: number = BATCH_HEADER_BYTES
+  #count = 0
+  #baseTimestamp: number = NO_VALUE
+  #maxTimestamp: number = NO_VALUE
+  #sealed = false
+
+  constructor(options: RecordBatchBuilderOptions = {}) {
+    this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(options.batchSize ?? DEFAULT_BATCH_SIZE_BYTES)
+  }
+
+  /** Bytes of the batch so far, header included, before compression. */
+  get sizeInBytes(): number {
+    return this.#end
+  }
+
+  get recordCount(): number {
+    return this.#count
+  }
+
+  /** The memory in use: the one handed in, unless the first record was larger than it. */
+  get buffer(): Buffer {
+    return this.#buffer
+  }
+
+  /** The greatest timestamp so far, -1 at first. */
+  get maxTimestamp(): number {
+    return this.#maxTimestamp
+  }
+
+  /**
+   * Writes one record, or gives back false, having written nothing, when it does not fit. The first record always fits: if
+   * need be, in a new buffer of just its size.
+   * @param timestamp epoch milliseconds, or -1 for none
+   * @throws InvalidRecordError for a timestamp that is neither, a record of more than 2 GiB, or a sealed batch
+   */
+  tryAppend(
+    timestamp: number,
+    key: RecordBytes,
+    value: RecordBytes,
+    headers: readonly RecordHeaderInput[] = NO_HEADERS,
+  ): boolean {
+    const count = this.#count
+    if (this.#sealed) throw new InvalidRecordError('the batch is sealed')
+    if (!Number.isSafeInteger(timestamp) || timestamp < NO_VALUE) throw invalidTimestamp(timestamp)
+    const timestampDelta = count === 0 ? 0 : timestamp - this.#baseTimestamp
+    const keyLength = lengthOf(key)
+    const valueLength = lengthOf(value)
+    const bodySize =
+      1 +
+      sizeOfVarlong(timestampDelta) +
+      sizeOfVarint(count) +
+      sizeOfVarint(keyLength) +
+      (keyLength > 0 ? keyLength : 0) +
+      sizeOfVarint(valueLength) +
+      (valueLength > 0 ? valueLength : 0) +
+      (headers.length === 0 ? 1 : sizeOfHeaders(headers))
+    const end = this.#end + sizeOfVarint(bodySize) + bodySize
+    if (end > this.#buffer.length && !this.#makeRoom(end)) return false
+
+    const buffer = this.#buffer
+    let at = writeVarint(buffer, this.#end, bodySize)
+    buffer[at++] = 0
+    at = writeVarlong(buffer, at, timestampDelta)
+    at = writeVarint(buffer, at, count)
+    at = writeVarint(buffer, at, keyLength)
+    if (keyLength > 0) {
+      writeBytes(buffer, at, key!, keyLength)
+      at += keyLength
+    }
+    at = writeVarint(buffer, at, valueLength)
+    if (valueLength > 0) {
+      writeBytes(buffer, at, value!, valueLength)
+      at += valueLength
+    }
+    if (headers.length === 0) buffer[at] = 0
+    else writeHeaders(buffer, at, headers)
+
+    this.#end = end
+    this.#count = count + 1
+    if (count === 0) this.#baseTimestamp = timestamp
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    return true
+  }
+
+  /**
+   * Writes the header with its CRC and gives back the batch, a view of `buffer`. No record can be appended after it. Sealing
+   * again with other options rewrites only the header, in place: earlier results show the new one.
+   */
+  seal(options: SealOptions = {}): Buffer {
+    this.#sealed = true
+    writeBatchHeader(this.#buffer, 0, this.#end, this.#header(options, 'none'))
+    return this.#buffer.subarray(0, this.#end)
+  }
+
+  #header(options: SealOptions, compression: CompressionType): BatchHeader {
+    const logAppendTime = options.logAppendTime
+    let attributes = compressionBits(compression)
+    if (logAppendTime !== undefined) attributes |= LOG_APPEND_TIME_FLAG
+    if (options.transactional === true) attributes |= TRANSACTIONAL_FLAG
+    if (options.control === true) attributes |= CONTROL_FLAG
+    return {
+      baseOffset: options.baseOffset ?? 0,
+      partitionLeaderEpoch: options.partitionLeaderEpoch ?? NO_VALUE,
+      attributes,
+      lastOffsetDelta: Math.max(0, this.#count - 1),
+      baseTimestamp: this.#baseTimestamp,
+      maxTimestamp: logAppendTime ?? this.#maxTimestamp,
+      producerId: options.producerId ?? NO_VALUE,
+      producerEpoch: options.producerEpoch ?? NO_VALUE,
+      baseSequence: options.baseSequence ?? NO_VALUE,
+      recordCount: this.#count,
+    }
+  }
+
+  #makeRoom(end: number): boolean {
+    if (this.#count > 0) return false
+    if (end > MAX_BATCH_BYTES) throw new InvalidRecordError(`a record of ${end} bytes; a batch holds at most ${MAX_BATCH_BYTES}`)
+    this.#buffer = Buffer.allocUnsafeSlow(end)
+    return true
+  }
+}
+
+function sizeOfHeaders(headers: readonly RecordHeaderInput[]): number {
+  let size = sizeOfVarint(headers.length)
+  for (const [name, value] of headers) {
+    const nameLength = utf8Length(name)
+    const valueLength = lengthOf(value)
+    size += sizeOfVarint(nameLength) + nameLength + sizeOfVarint(valueLength) + (valueLength > 0 ? valueLength : 0)
+  }
+  return size
+}
+
+function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[]): void {
+  let at = writeVarint(buffer, position, headers.length)
+  for (const [name, value] of headers) {
+    const nameLength = utf8Length(name)
+    at = writeVarint(buffer, at, nameLength)
+    writeUtf8(buffer, at, name, nameLength)
+    at += nameLength
+    const valueLength = lengthOf(value)
+    at = writeVarint(buffer, at, valueLength)
+    if (valueLength > 0) writeBytes(buffer, at, value!, valueLength)
+    at += valueLength > 0 ? valueLength : 0
+  }
+}
+
+function invalidTimestamp(timestamp: number): InvalidRecordError {
+  return new InvalidRecordError(`timestamp ${timestamp}: expected epoch milliseconds, or -1 for none`)
+}

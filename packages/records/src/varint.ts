@@ -1,0 +1,61 @@
+/** Zig-zag varints as in Protocol Buffers; Kafka's ByteUtils.java writes lengths and deltas of a record with them. */
+
+const SAFE_ZIGZAG = 2 ** 52
+
+/** Bytes of an int32 as a varint: 1 to 5. */
+export function sizeOfVarint(value: number): number {
+  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0
+  if (zigzag < 0x80) return 1
+  if (zigzag < 0x4000) return 2
+  if (zigzag < 0x20_0000) return 3
+  return zigzag < 0x1000_0000 ? 4 : 5
+}
+
+/** Writes an int32 as a varint and gives back the position after it. */
+export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
+  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0
+  let at = position
+  while (zigzag >= 0x80) {
+    buffer[at++] = (zigzag & 0x7f) | 0x80
+    zigzag >>>= 7
+  }
+  buffer[at++] = zigzag
+  return at
+}
+
+/** Bytes of an integer of magnitude up to 2^53 as a varlong: 1 to 8. */
+export function sizeOfVarlong(value: number): number {
+  if ((value | 0) === value) return sizeOfVarint(value)
+  let size = 1
+  if (value > -SAFE_ZIGZAG && value < SAFE_ZIGZAG) {
+    for (let rest = zigzagNumber(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+    return size
+  }
+  for (let rest = zigzagBigint(value); rest >= 0x80n; rest >>= 7n) size++
+  return size
+}
+
+/** Writes an integer of magnitude up to 2^53 as a varlong and gives back the position after it. */
+export function writeVarlong(buffer: Uint8Array, position: number, value: number): number {
+  if ((value | 0) === value) return writeVarint(buffer, position, value)
+  let at = position
+  if (value > -SAFE_ZIGZAG && value < SAFE_ZIGZAG) {
+    let rest = zigzagNumber(value)
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest % 0x80) | 0x80
+    buffer[at++] = rest
+    return at
+  }
+  let rest = zigzagBigint(value)
+  for (; rest >= 0x80n; rest >>= 7n) buffer[at++] = Number(rest & 0x7fn) | 0x80
+  buffer[at++] = Number(rest)
+  return at
+}
+
+function zigzagNumber(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1
+}
+
+function zigzagBigint(value: number): bigint {
+  const exact = BigInt(value)
+  return exact >= 0n ? exact << 1n : (-exact << 1n) - 1n
+}
