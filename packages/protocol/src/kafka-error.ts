@@ -28,7 +28,11 @@ export class KafkaError extends Error {
 export class ProtocolError extends KafkaError {
   override readonly name: string = 'ProtocolError'
 
-  constructor(code: 'CORRUPT_FRAME' | 'FRAME_TOO_LARGE' | 'UNSUPPORTED_VERSION' | 'UNSUPPORTED_FIELD', message: string, cause?: unknown) {
+  constructor(
+    code: 'CORRUPT_FRAME' | 'FRAME_TOO_LARGE' | 'UNSUPPORTED_VERSION' | 'UNSUPPORTED_FIELD',
+    message: string,
+    cause?: unknown,
+  ) {
     super(code, message, { cause })
   }
 }

@@ -110,13 +110,88 @@ export class Reader {
     return length === -1 ? null : this.raw(length)
   }
 
-  /** The count before an array's elements; `null` arrays are -1. An element takes at least one byte, so a count above what is left is corrupt. */
-  arrayLength(): number {
-    return this.#count(this.int32())
+  /**
+   * The count before an array's elements. `elementBytes` is the fewest bytes that an element takes: a count that what
+   * is left cannot hold is corrupt, so that no list grows beyond what its frame can fill.
+   */
+  arrayLength(elementBytes = 1): number {
+    return this.#count(this.#present(this.int32()), elementBytes)
   }
 
-  compactArrayLength(): number {
-    return this.#count(this.unsignedVarint() - 1)
+  /** As `arrayLength`, and -1 for null. */
+  nullableArrayLength(elementBytes = 1): number {
+    return this.#count(this.int32(), elementBytes)
+  }
+
+  compactArrayLength(elementBytes = 1): number {
+    return this.#count(this.#present(this.unsignedVarint() - 1), elementBytes)
+  }
+
+  /** As `compactArrayLength`, and -1 for null. */
+  nullableCompactArrayLength(elementBytes = 1): number {
+    return this.#count(this.unsignedVarint() - 1, elementBytes)
+  }
+
+  int8List(count: number): number[] {
+    const list: number[] = []
+    for (let index = 0; index < count; index++) list.push(this.int8())
+    return list
+  }
+
+  int16List(count: number): number[] {
+    const list: number[] = []
+    for (let index = 0; index < count; index++) list.push(this.int16())
+    return list
+  }
+
+  int32List(count: number): number[] {
+    const list: number[] = []
+    for (let index = 0; index < count; index++) list.push(this.int32())
+    return list
+  }
+
+  int64List(count: number): bigint[] {
+    const list: bigint[] = []
+    for (let index = 0; index < count; index++) list.push(this.int64())
+    return list
+  }
+
+  uuidList(count: number): string[] {
+    const list: string[] = []
+    for (let index = 0; index < count; index++) list.push(this.uuid())
+    return list
+  }
+
+  stringList(count: number): string[] {
+    const list: string[] = []
+    for (let index = 0; index < count; index++) list.push(this.string())
+    return list
+  }
+
+  compactStringList(count: number): string[] {
+    const list: string[] = []
+    for (let index = 0; index < count; index++) list.push(this.compactString())
+    return list
+  }
+
+  nullableInt8List(count: number): number[] | null {
+    return count === -1 ? null : this.int8List(count)
+  }
+
+  nullableInt32List(count: number): number[] | null {
+    return count === -1 ? null : this.int32List(count)
+  }
+
+  nullableUuidList(count: number): string[] | null {
+    return count === -1 ? null : this.uuidList(count)
+  }
+
+  nullableStringList(count: number): string[] | null {
+    return count === -1 ? null : this.stringList(count)
+  }
+
+  nullableCompactStringList(count: number): string[] | null {
+    return count === -1 ? null : this.compactStringList(count)
   }
 
   /** The next `length` bytes as a view. */
@@ -129,9 +204,26 @@ export class Reader {
     this.#take(length)
   }
 
+  /** How many tagged fields follow; each takes two bytes or more. */
+  taggedFieldCount(): number {
+    return this.#count(this.unsignedVarint(), 2)
+  }
+
+  /** The size of the tagged field that begins here, as the position where it ends. */
+  taggedFieldEnd(): number {
+    const size = this.unsignedVarint()
+    if (size > this.end - this.position) throw this.corrupt(`a tagged field of ${size} bytes, ${this.end - this.position} left`)
+    return this.position + size
+  }
+
+  /** Checks that a tagged field was as long as it said. */
+  leaveTaggedField(end: number): void {
+    if (this.position !== end) throw this.corrupt(`a tagged field that should end at byte ${end}`)
+  }
+
   /** Steps over a section of tagged fields of which none is known here. */
   skipTaggedFields(): void {
-    for (let left = this.unsignedVarint(); left > 0; left--) {
+    for (let left = this.taggedFieldCount(); left > 0; left--) {
       this.unsignedVarint()
       this.#take(this.unsignedVarint())
     }
@@ -151,8 +243,8 @@ export class Reader {
     return length
   }
 
-  #count(count: number): number {
-    if (count < -1 || count > this.end - this.position) throw this.corrupt(`an array of ${count} elements`)
+  #count(count: number, elementBytes: number): number {
+    if (count < -1 || count * elementBytes > this.end - this.position) throw this.corrupt(`${count} elements`)
     return count
   }
 

@@ -155,6 +155,41 @@ export class Writer {
     this.unsignedVarint(count + 1)
   }
 
+  int8List(list: readonly number[]): void {
+    for (const item of list) this.int8(item)
+  }
+
+  int16List(list: readonly number[]): void {
+    for (const item of list) this.int16(item)
+  }
+
+  int32List(list: readonly number[]): void {
+    for (const item of list) this.int32(item)
+  }
+
+  int64List(list: readonly bigint[]): void {
+    for (const item of list) this.int64(item)
+  }
+
+  uuidList(list: readonly string[]): void {
+    for (const item of list) this.uuid(item)
+  }
+
+  stringList(list: readonly string[]): void {
+    for (const item of list) this.string(item)
+  }
+
+  compactStringList(list: readonly string[]): void {
+    for (const item of list) this.compactString(item)
+  }
+
+  /** A tagged field whose value was written by itself, because its size comes first. */
+  taggedField(tag: number, value: Writer): void {
+    this.unsignedVarint(tag)
+    this.unsignedVarint(value.length)
+    for (const chunk of value.finish()) this.raw(chunk)
+  }
+
   /** Bytes without a length before them. */
   raw(value: Uint8Array): void {
     if (value.length >= SPLICE_BYTES) {

@@ -1,0 +1,23 @@
+import { ProtocolError } from '../kafka-error.ts'
+
+/** Kafka's uuid of all zeroes, which stands for "none". */
+export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+/** What byte fields default to. */
+export const EMPTY_BYTES: Buffer = Buffer.alloc(0)
+
+/** A message was to be encoded in, or decoded from, a version that it does not have. */
+export function checkVersion(message: string, version: number, min: number, max: number): void {
+  if (version >= min && version <= max) return
+  throw new ProtocolError('UNSUPPORTED_VERSION', `${message} has no version ${version}; it has ${min} to ${max}`)
+}
+
+/** A field that the version cannot carry was set to something that must not get lost. */
+export function unsupportedField(field: string, version: number): ProtocolError {
+  return new ProtocolError('UNSUPPORTED_FIELD', `${field} is set, but version ${version} has no such field`)
+}
+
+/** A field was null in a version that has no null for it. */
+export function nullField(field: string, version: number): ProtocolError {
+  return new ProtocolError('UNSUPPORTED_FIELD', `${field} is null, which version ${version} does not allow`)
+}
