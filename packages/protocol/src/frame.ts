@@ -34,7 +34,8 @@ export function encodeRequestFrame<Request>(
 
 /** A whole response frame, its length first. */
 export function encodeResponseFrame<Response>(
-  api: Api<never, Response>,
+  // oxlint-disable-next-line typescript/no-explicit-any -- variance: the request's type does not matter here
+  api: Api<any, Response>,
   version: number,
   correlationId: number,
   response: Response,
@@ -65,7 +66,8 @@ export function decodeCorrelationId(reader: Reader): number {
   return reader.int32()
 }
 
-export function decodeResponseBody<Response>(api: Api<never, Response>, version: number, reader: Reader): Response {
+// oxlint-disable-next-line typescript/no-explicit-any -- variance: the request's type does not matter here
+export function decodeResponseBody<Response>(api: Api<any, Response>, version: number, reader: Reader): Response {
   if (hasTaggedResponseHeader(api, version)) reader.skipTaggedFields()
   return readWhole(api, version, reader, api.decodeResponse(reader, version))
 }
