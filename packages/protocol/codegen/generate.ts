@@ -7,6 +7,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DATA_MESSAGES } from './data-messages.ts'
+import { emitErrorTable } from './emit-errors.ts'
+import type { ErrorSchema } from './emit-errors.ts'
 import { emitApiFile, emitDataFile } from './emit-file.ts'
 import { camelName, kebabName, readSchemas } from './schema.ts'
 import type { ApiSchema, DataSchema } from './schema.ts'
@@ -26,6 +28,8 @@ export function generateAll(): Map<string, string> {
     files.set(join(folder, `${kebabName(schema.name)}.ts`), emitDataFile(schema, local))
   }
   files.set(join(PROTOCOL, 'generated', 'all-apis.ts'), emitAllApis(apis))
+  const errors = JSON.parse(readFileSync(join(SCHEMAS, 'errors.json'), 'utf8')) as ErrorSchema[]
+  files.set(join(PROTOCOL, 'generated', 'error-table.ts'), emitErrorTable(errors))
   return files
 }
 

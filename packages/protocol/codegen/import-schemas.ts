@@ -1,6 +1,7 @@
 /**
- * Reads Kafka's message definitions out of its published jars and keeps the facts in packages/protocol/schemas.
- * Needs Maven (`mvn`) and `unzip`; a new Kafka release is a change of KAFKA_CLIENTS_VERSION and a look at the diff.
+ * Reads Kafka's message definitions out of its published jars, and its error table out of the class, and keeps the
+ * facts in packages/protocol/schemas. Needs Maven, a JDK and `unzip`. For a new Kafka release, change the versions here
+ * and in vectors/java/pom.xml, run it, and read the diff.
  *
  *     node packages/protocol/codegen/import-schemas.ts
  */
@@ -9,6 +10,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DATA_MESSAGES } from './data-messages.ts'
+import { runJava } from './java.ts'
 import { kebabName } from './schema.ts'
 import type { ApiSchema, DataSchema, FieldSchema, MessageSchema, StructSchema } from './schema.ts'
 
@@ -44,6 +46,7 @@ function main(): void {
     rmSync(SCHEMAS, { recursive: true, force: true })
     writeApis(clients)
     writeData(server)
+    writeErrors()
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
@@ -111,6 +114,15 @@ function writeData(definitions: ReadonlyMap<string, Definition>): void {
     }
     writeFileSync(join(SCHEMAS, 'data', `${kebabName(name)}.json`), formatSchema(schema))
   }
+}
+
+function writeErrors(): void {
+  const lines = runJava('ErrorTable', []).trim().split('\n')
+  const entries = lines.map((line) => {
+    const [code, name, retriable] = line.split(' ')
+    return `  { "code": ${code}, "name": ${JSON.stringify(name)}, "retriable": ${retriable} }`
+  })
+  writeFileSync(join(SCHEMAS, 'errors.json'), `[\n${entries.join(',\n')}\n]\n`)
 }
 
 function keepMessage(definition: Definition): MessageSchema {

@@ -1,3 +1,6 @@
 export type { Api, AnyApi } from './api.ts'
+export { BrokerError, errorFor, errorName } from './broker-error.ts'
+export { ErrorCode } from './generated/error-table.ts'
 export { ConfigError, KafkaError, ProtocolError, type KafkaErrorOptions } from './kafka-error.ts'
+export { negotiateVersion } from './negotiate.ts'
 export { ZERO_UUID } from './wire/fields.ts'
