@@ -15,7 +15,7 @@ export interface ConnectionInfo {
   clientSoftwareName: string
   clientSoftwareVersion: string
   /** Whether the connection is gone: a parked reply need not be computed. */
-  readonly closed: boolean
+  readonly isClosed: boolean
   /** Cuts the connection, as Kafka does for a failed Produce with acks=0. */
   close(reason: string): void
   /** Calls `listener` once when the connection ends; returns a function that takes the listener away. */

@@ -1,0 +1,39 @@
+import { ConfigType, only, oneOf, whole, type ConfigDefinition } from './config-types.ts'
+import { TOPIC_CONFIGS } from './topic-config-definitions.ts'
+
+const { BOOLEAN, INT, LONG } = ConfigType
+
+/** Settings of the broker itself: Kafka's names and defaults, except where the comment says otherwise. */
+const OWN: readonly ConfigDefinition[] = [
+  oneOf('auto.create.topics.enable', BOOLEAN, ['true', 'false'], 'true'),
+  // One node: anything above 1 could never be met.
+  only('default.replication.factor', INT, '1'),
+  whole('fetch.max.bytes', INT, '57671680', 1024),
+  // 3000 in Kafka; an embedded broker has no reason to let a new group wait.
+  whole('group.initial.rebalance.delay.ms', INT, '0', 0),
+  whole('group.max.session.timeout.ms', INT, '1800000', 1),
+  whole('group.max.size', INT, '10000', 1, 10_000),
+  whole('group.min.session.timeout.ms', INT, '6000', 1),
+  whole('log.retention.check.interval.ms', LONG, '300000', 1),
+  whole('num.partitions', INT, '1', 1, 10_000),
+  whole('offset.metadata.max.bytes', INT, '4096', 0, 32_767),
+  whole('offsets.retention.check.interval.ms', LONG, '600000', 1),
+  whole('offsets.retention.minutes', INT, '10080', 1),
+  whole('offsets.topic.num.partitions', INT, '50', 1, 10_000),
+  // 3 in Kafka, which no single node can meet.
+  only('offsets.topic.replication.factor', INT, '1'),
+  whole('producer.id.expiration.ms', INT, '86400000', 1),
+]
+
+/** The settings that give topics their defaults, under the broker's names for them. */
+const TOPIC_DEFAULTS: readonly ConfigDefinition[] = TOPIC_CONFIGS.filter(({ name }) => !name.endsWith('.throttled.replicas')).map(
+  ({ brokerSynonym, type, defaultValue, allowed, check }) => ({ name: brokerSynonym, type, defaultValue, allowed, check }),
+)
+
+export const BROKER_CONFIGS: readonly ConfigDefinition[] = [...OWN, ...TOPIC_DEFAULTS].toSorted((a, b) =>
+  a.name < b.name ? -1 : 1,
+)
+
+export const BROKER_CONFIG_BY_NAME: ReadonlyMap<string, ConfigDefinition> = new Map(
+  BROKER_CONFIGS.map((definition) => [definition.name, definition]),
+)

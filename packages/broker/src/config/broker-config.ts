@@ -1,0 +1,77 @@
+import { ConfigError } from '@millrace/protocol'
+import { BROKER_CONFIG_BY_NAME } from './broker-config-definitions.ts'
+import { toNumber } from './config-types.ts'
+
+/** A broker's settings, validated. Fixed for the life of the broker. */
+export interface BrokerConfig {
+  /** Settings that were given, by Kafka's name, as text. All others have their default. */
+  readonly given: ReadonlyMap<string, string>
+  readonly autoCreateTopics: boolean
+  readonly numPartitions: number
+  /** `fetch.max.bytes`. */
+  readonly fetchMaxBytes: number
+  /** `group.initial.rebalance.delay.ms`; 0 here, 3 s in Kafka. */
+  readonly groupInitialRebalanceDelayMs: number
+  readonly groupMinSessionTimeoutMs: number
+  readonly groupMaxSessionTimeoutMs: number
+  readonly groupMaxSize: number
+  readonly offsetsRetentionMs: number
+  readonly offsetsRetentionCheckIntervalMs: number
+  readonly offsetMetadataMaxBytes: number
+  readonly offsetsTopicPartitions: number
+  readonly logRetentionCheckIntervalMs: number
+  /** `producer.id.expiration.ms`. */
+  readonly producerIdExpirationMs: number
+}
+
+/** Values as a user may write them in `Broker.start({ config })`. */
+export type BrokerConfigValues = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * @param values by Kafka's broker configuration names, for example `{ 'num.partitions': 4 }`
+ * @throws ConfigError for a name that Kafka does not have or this broker does not honour, and for a value out of bounds
+ */
+export function parseBrokerConfig(values: BrokerConfigValues): BrokerConfig {
+  const given = new Map<string, string>()
+  for (const [name, value] of Object.entries(values)) {
+    const definition = BROKER_CONFIG_BY_NAME.get(name)
+    if (definition === undefined)
+      throw new ConfigError(`config['${name}']`, value, 'a broker configuration name that this broker honours')
+    const wrong = definition.check(String(value))
+    if (wrong !== null) throw new ConfigError(`config['${name}']`, value, wrong)
+    given.set(name, String(value).trim())
+  }
+  const config = resolve(given)
+  if (config.groupMinSessionTimeoutMs > config.groupMaxSessionTimeoutMs) {
+    const most = `at most group.max.session.timeout.ms (${config.groupMaxSessionTimeoutMs})`
+    throw new ConfigError("config['group.min.session.timeout.ms']", config.groupMinSessionTimeoutMs, most)
+  }
+  return config
+}
+
+/** A broker setting as text: what was given, else the default. */
+export function brokerValue(given: ReadonlyMap<string, string>, name: string): string {
+  const value = given.get(name) ?? BROKER_CONFIG_BY_NAME.get(name)?.defaultValue
+  if (value === undefined) throw new Error(`no broker configuration ${name}`)
+  return value
+}
+
+function resolve(given: ReadonlyMap<string, string>): BrokerConfig {
+  const number = (name: string): number => toNumber(brokerValue(given, name))
+  return {
+    given,
+    autoCreateTopics: brokerValue(given, 'auto.create.topics.enable') === 'true',
+    numPartitions: number('num.partitions'),
+    fetchMaxBytes: number('fetch.max.bytes'),
+    groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),
+    groupMinSessionTimeoutMs: number('group.min.session.timeout.ms'),
+    groupMaxSessionTimeoutMs: number('group.max.session.timeout.ms'),
+    groupMaxSize: number('group.max.size'),
+    offsetsRetentionMs: number('offsets.retention.minutes') * 60_000,
+    offsetsRetentionCheckIntervalMs: number('offsets.retention.check.interval.ms'),
+    offsetMetadataMaxBytes: number('offset.metadata.max.bytes'),
+    offsetsTopicPartitions: number('offsets.topic.num.partitions'),
+    logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
+    producerIdExpirationMs: number('producer.id.expiration.ms'),
+  }
+}

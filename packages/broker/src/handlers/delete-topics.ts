@@ -1,0 +1,45 @@
+/** DeleteTopics v1-6: by name, and from v6 by name or id. Deletion is done when the reply is sent. Internal topics stay. */
+import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
+import {
+  deleteTopicsApi,
+  type DeletableTopicResult,
+  type DeleteTopicsRequest,
+  type DeleteTopicsResponse,
+  type DeleteTopicState,
+} from '@millrace/protocol/apis/delete-topics'
+import type { Handler, RequestContext } from '../core/handler.ts'
+import { refusal, type Refusal } from '../core/outcome.ts'
+
+export const deleteTopicsHandler: Handler<DeleteTopicsRequest, DeleteTopicsResponse> = {
+  api: deleteTopicsApi,
+  minVersion: 1,
+  maxVersion: 6,
+  handle(request, context) {
+    const asked = context.version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
+    return { throttleTimeMs: 0, responses: withoutRepeats(asked).map((topic) => deleteOne(topic, context)) }
+  },
+}
+
+function deleteOne({ name, topicId }: DeleteTopicState, context: RequestContext): DeletableTopicResult {
+  const { image, controller } = context.broker
+  if ((name === null) === (topicId === ZERO_UUID)) {
+    const message =
+      name === null ? 'Neither topic name nor id were specified.' : 'You may not specify both topic name and topic id.'
+    return result(name, topicId, refusal(ErrorCode.INVALID_REQUEST, message))
+  }
+  const topic = name === null ? image.topicById(topicId) : image.topicByName(name)
+  if (topic === undefined) {
+    const code = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return result(name, topicId, refusal(code, 'This server does not host this topic.'))
+  }
+  return result(topic.name, topic.id, controller.deleteTopic(topic, context.now))
+}
+
+function result(name: string | null, topicId: string, failed: Refusal | null): DeletableTopicResult {
+  return { name, topicId, errorCode: failed?.errorCode ?? ErrorCode.NONE, errorMessage: failed?.errorMessage ?? null }
+}
+
+function withoutRepeats(topics: readonly DeleteTopicState[]): DeleteTopicState[] {
+  const byKey = new Map(topics.map((topic) => [`${topic.name === null ? 'id' : 'name'} ${topic.name ?? topic.topicId}`, topic]))
+  return [...byKey.values()]
+}

@@ -1,0 +1,231 @@
+import { ErrorCode } from '@millrace/protocol'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { checkTopicConfig, resolveTopicConfig } from '../config/topic-config.ts'
+import type { BrokerEvents } from '../core/broker-events.ts'
+import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
+import type { TopicStore } from '../core/topic-store.ts'
+import { PARTITIONS_PER_REQUEST_MAX } from '../limits.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { Journal } from './journal.ts'
+import type { MetadataImage, TopicImage } from './metadata-image.ts'
+import { decodeMetadataRecord, encodeMetadataRecord } from './metadata-record-codec.ts'
+import { TOPIC_RESOURCE, type MetadataRecord, type PartitionChange } from './metadata-record.ts'
+import { isInternalTopic } from './topic-name.ts'
+import { checkAssignments, checkCount, checkNewTopic, type NewTopic, type ReplicaAssignment } from './topic-rules.ts'
+import { randomUuid } from './uuid.ts'
+
+/** `metadata.version` of Kafka 4.0 (IBP_4_0_IV3): the level that says what record versions the metadata log holds. */
+export const METADATA_VERSION_LEVEL = 25
+
+export interface ControllerDependencies {
+  readonly nodeId: number
+  readonly config: BrokerConfig
+  readonly image: MetadataImage
+  readonly journal: Journal
+  readonly topics: TopicStore
+  readonly events: BrokerEvents
+  readonly random: () => number
+}
+
+export interface CreatedTopic {
+  readonly name: string
+  readonly id: string
+  readonly numPartitions: number
+  readonly configs: ReadonlyMap<string, string>
+}
+
+/**
+ * The one writer of the metadata log. Each change is checked against the image, written as one batch, applied to the image
+ * and only then served: what a client was told survives a restart, and what a restart shows was asked for by a client.
+ */
+export class Controller {
+  readonly #deps: ControllerDependencies
+  readonly #image: MetadataImage
+  readonly #topics: TopicStore
+
+  constructor(dependencies: ControllerDependencies) {
+    this.#deps = dependencies
+    this.#image = dependencies.image
+    this.#topics = dependencies.topics
+  }
+
+  /** Replays the metadata log and opens the logs of all topics in it. Writes the first record into a log that is empty. */
+  start(now: number): void {
+    let records = 0
+    this.#deps.journal.replay(({ value }) => {
+      records++
+      if (value !== null) this.#image.apply(decodeMetadataRecord(value))
+    })
+    if (records === 0) this.#commit([{ type: 'feature-level', name: 'metadata.version', level: METADATA_VERSION_LEVEL }], now)
+    for (const topic of this.#image.topics()) {
+      const config = this.#resolved(this.#image.topicConfigs(topic.name))
+      this.#topics.publish(topic, config, this.#topics.openLogs(topic.name, topic.id, 0, topic.partitions.length, config))
+    }
+  }
+
+  /** @param validateOnly only answers what would happen */
+  createTopic(topic: NewTopic, validateOnly: boolean, now: number): CreatedTopic | Refusal {
+    const count = checkNewTopic(this.#image, topic, this.#deps.nodeId, this.#deps.config.numPartitions)
+    if (typeof count !== 'number') return count
+    const configs = new Map([...topic.configs].map(([name, value]) => [name, (value ?? '').trim()]))
+    const created = { name: topic.name, id: randomUuid(this.#deps.random), numPartitions: count, configs }
+    if (validateOnly) return created
+    return this.#storeTopic(created, now) ?? created
+  }
+
+  deleteTopic(topic: TopicImage, now: number): Refusal | null {
+    const internal = refuseInternal(topic.name, 'deleted')
+    if (internal !== null) return internal
+    const failed = this.#tryCommit([{ type: 'remove-topic', topicId: topic.id }], now)
+    if (failed === null) this.#topics.delete(topic.id)
+    return failed
+  }
+
+  createPartitions(
+    name: string,
+    count: number,
+    assignments: readonly ReplicaAssignment[] | null,
+    validateOnly: boolean,
+    now: number,
+  ): Refusal | null {
+    const topic = this.#image.topicByName(name)
+    if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `This server does not host topic '${name}'.`)
+    const wrong = this.#checkIncrease(topic, count, assignments)
+    if (wrong !== null || validateOnly) return wrong
+    const from = topic.partitions.length
+    const config = this.#resolved(this.#image.topicConfigs(name))
+    const logs = this.#openLogs(topic.name, topic.id, from, count, config)
+    if (isRefusal(logs)) return logs
+    const failed = this.#tryCommit(this.#newPartitions(topic.id, from, count), now)
+    if (failed !== null) this.#topics.discard(logs)
+    else this.#topics.extend(this.#image.topicById(topic.id)!, logs)
+    return failed
+  }
+
+  /** @param changes null as a value: back to the default */
+  alterTopicConfigs(
+    name: string,
+    changes: ReadonlyMap<string, string | null>,
+    validateOnly: boolean,
+    now: number,
+  ): Refusal | null {
+    const topic = this.#image.topicByName(name)
+    if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`)
+    const internal = refuseInternal(name, 'reconfigured')
+    if (internal !== null) return internal
+    for (const [config, value] of changes) {
+      const wrong = checkTopicConfig(config, value ?? '')
+      if (wrong !== null && (value !== null || wrong.startsWith('Unknown'))) return refusal(ErrorCode.INVALID_CONFIG, wrong)
+    }
+    if (validateOnly) return null
+    const failed = this.#tryCommit(configChanges(name, changes), now)
+    if (failed === null) this.#topics.reconfigure(topic.id, this.#resolved(this.#image.topicConfigs(name)))
+    return failed
+  }
+
+  /** Reserves producer ids `first` to `first + size - 1`. Throws a StorageError when the reservation cannot be stored. */
+  reserveProducerIds(size: number, now: number): number {
+    const first = this.#image.nextProducerId
+    this.#commit([{ type: 'producer-ids', brokerId: this.#deps.nodeId, nextProducerId: first + size }], now)
+    return first
+  }
+
+  #storeTopic(topic: CreatedTopic, now: number): Refusal | null {
+    const config = this.#resolved(topic.configs)
+    const logs = this.#openLogs(topic.name, topic.id, 0, topic.numPartitions, config)
+    if (isRefusal(logs)) return logs
+    const records: MetadataRecord[] = [
+      { type: 'topic', name: topic.name, topicId: topic.id },
+      ...configChanges(topic.name, topic.configs),
+      ...this.#newPartitions(topic.id, 0, topic.numPartitions),
+    ]
+    const failed = this.#tryCommit(records, now)
+    if (failed !== null) this.#topics.discard(logs)
+    else this.#topics.publish(this.#image.topicById(topic.id)!, config, logs)
+    return failed
+  }
+
+  #checkIncrease(topic: TopicImage, count: number, assignments: readonly ReplicaAssignment[] | null): Refusal | null {
+    const internal = refuseInternal(topic.name, 'given more partitions')
+    if (internal !== null) return internal
+    const current = topic.partitions.length
+    if (count === current) return refusal(ErrorCode.INVALID_PARTITIONS, `Topic already has ${current} partition(s).`)
+    if (count < current) {
+      const message = `The topic ${topic.name} currently has ${current} partition(s); ${count} would not be an increase.`
+      return refusal(ErrorCode.INVALID_PARTITIONS, message)
+    }
+    const allowed = checkCount(count)
+    if (typeof allowed !== 'number') return allowed
+    if (count - current > PARTITIONS_PER_REQUEST_MAX) {
+      return refusal(ErrorCode.INVALID_PARTITIONS, `more than ${PARTITIONS_PER_REQUEST_MAX} new partitions in one request`)
+    }
+    if (assignments === null) return null
+    if (assignments.length !== count - current) {
+      const message = `${assignments.length} assignments for ${count - current} additional partition(s)`
+      return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message)
+    }
+    return checkAssignments(assignments, current, this.#deps.nodeId)
+  }
+
+  #newPartitions(topicId: string, from: number, to: number): PartitionChange[] {
+    const leader = this.#deps.nodeId
+    const changes: PartitionChange[] = []
+    for (let partition = from; partition < to; partition++) {
+      changes.push({ type: 'partition', topicId, partition, leader, leaderEpoch: 0, partitionEpoch: 0, replicas: [leader] })
+    }
+    return changes
+  }
+
+  #resolved(overrides: ReadonlyMap<string, string>): ReturnType<typeof resolveTopicConfig> {
+    return resolveTopicConfig(overrides, this.#deps.config.given)
+  }
+
+  #openLogs(
+    name: string,
+    id: string,
+    from: number,
+    to: number,
+    config: ReturnType<typeof resolveTopicConfig>,
+  ): PartitionLog[] | Refusal {
+    try {
+      return this.#topics.openLogs(name, id, from, to, config)
+    } catch (error) {
+      return this.#storageFailed(`open the log of ${name}`, error)
+    }
+  }
+
+  #tryCommit(records: readonly MetadataRecord[], now: number): Refusal | null {
+    try {
+      this.#commit(records, now)
+      return null
+    } catch (error) {
+      return this.#storageFailed('write the metadata log', error)
+    }
+  }
+
+  #commit(records: readonly MetadataRecord[], now: number): void {
+    if (records.length === 0) return
+    this.#deps.journal.append(
+      records.map((record) => ({ key: null, value: encodeMetadataRecord(record) })),
+      now,
+    )
+    for (const record of records) this.#image.apply(record)
+  }
+
+  #storageFailed(what: string, error: unknown): Refusal {
+    this.#deps.events.storageFailed({ what, error })
+    return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function configChanges(topic: string, configs: ReadonlyMap<string, string | null>): MetadataRecord[] {
+  return [...configs].map(([name, value]) => {
+    return { type: 'config', resourceType: TOPIC_RESOURCE, resourceName: topic, name, value: value?.trim() ?? null }
+  })
+}
+
+/** The coordinator's state lives in the internal topics, in a number of partitions that may not change. */
+function refuseInternal(name: string, what: string): Refusal | null {
+  if (!isInternalTopic(name)) return null
+  return refusal(ErrorCode.POLICY_VIOLATION, `'${name}' is an internal topic and cannot be ${what}`)
+}
