@@ -1,0 +1,129 @@
+import { lookup } from 'node:dns'
+import { connect, isIP, type Socket } from 'node:net'
+import type { Endpoint, Transport, TransportHandler } from '../environment.ts'
+import { ADDRESS_ATTEMPT_MS, MAX_ADDRESSES_PER_HOST } from '../limits.ts'
+
+interface Address {
+  readonly address: string
+  readonly family: number
+}
+
+/**
+ * A TCP connection. A name is resolved to all its addresses and each is tried in turn until one accepts (`client.dns.lookup=use_all_dns_ips`).
+ * What is written within one turn of the event loop leaves in one system call.
+ */
+export class TcpTransport implements Transport {
+  readonly #endpoint: Endpoint
+  readonly #handler: TransportHandler
+  #socket: Socket | null = null
+  #attemptTimer: NodeJS.Timeout | undefined
+  #isConnected = false
+  #isDestroyed = false
+  #isCorked = false
+
+  constructor(endpoint: Endpoint, handler: TransportHandler) {
+    this.#endpoint = endpoint
+    this.#handler = handler
+    if (isIP(endpoint.host) !== 0) this.#attempt([{ address: endpoint.host, family: isIP(endpoint.host) }], 0, [])
+    else this.#resolve()
+  }
+
+  write(chunks: readonly Buffer[]): boolean {
+    const socket = this.#socket
+    if (socket === null || !this.#isConnected) throw new Error('written to before the connection is there')
+    if (!this.#isCorked) {
+      this.#isCorked = true
+      socket.cork()
+      process.nextTick(() => {
+        this.#isCorked = false
+        socket.uncork()
+      })
+    }
+    for (const chunk of chunks) socket.write(chunk)
+    return !socket.writableNeedDrain
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true
+    clearTimeout(this.#attemptTimer)
+    this.#socket?.destroy()
+  }
+
+  #resolve(): void {
+    lookup(this.#endpoint.host, { all: true }, (error, addresses) => {
+      if (this.#isDestroyed) return
+      if (error !== null) return this.#end(unknownHost(this.#endpoint.host, error))
+      this.#attempt(addresses.slice(0, MAX_ADDRESSES_PER_HOST), 0, [])
+    })
+  }
+
+  #attempt(addresses: readonly Address[], index: number, failures: Error[]): void {
+    const candidate = addresses[index]
+    if (candidate === undefined) return this.#end(allFailed(failures))
+    let socket: Socket
+    try {
+      socket = connect({ host: candidate.address, family: candidate.family, port: this.#endpoint.port, noDelay: true })
+    } catch (error) {
+      // A broker can advertise a port that none can be; the owner is not to be called back from its own call.
+      process.nextTick(() => this.#end(error as Error))
+      return
+    }
+    this.#socket = socket
+    let isOver = false
+    const next = (error: Error): void => {
+      if (isOver || this.#isDestroyed) return
+      isOver = true
+      clearTimeout(this.#attemptTimer)
+      socket.destroy()
+      this.#attempt(addresses, index + 1, [...failures, error])
+    }
+    // The last address has no limit of its own: the owner's setup timeout ends it.
+    if (index < addresses.length - 1) {
+      this.#attemptTimer = setTimeout(() => next(new Error(`no answer from ${candidate.address}`)), ADDRESS_ATTEMPT_MS)
+    }
+    socket.once('error', next)
+    socket.once('connect', () => {
+      if (isOver || this.#isDestroyed) return
+      isOver = true
+      clearTimeout(this.#attemptTimer)
+      socket.off('error', next)
+      this.#serve(socket)
+    })
+    socket.on('error', noop)
+  }
+
+  #serve(socket: Socket): void {
+    this.#isConnected = true
+    let failure: Error | null = null
+    socket.on('error', (error) => {
+      failure = error
+    })
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#isDestroyed) this.#handler.onData(chunk)
+    })
+    socket.on('drain', () => {
+      if (!this.#isDestroyed) this.#handler.onDrain()
+    })
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => this.#end(failure))
+    this.#handler.onConnect()
+  }
+
+  #end(error: Error | null): void {
+    if (this.#isDestroyed) return
+    this.#isDestroyed = true
+    this.#handler.onClose(error)
+  }
+}
+
+function noop(): void {}
+
+function unknownHost(host: string, cause: NodeJS.ErrnoException): Error {
+  const code = cause.code ?? 'unknown reason'
+  return Object.assign(new Error(`unknown host ${host} (${code})`, { cause }), { code })
+}
+
+function allFailed(failures: readonly Error[]): Error {
+  if (failures.length === 1) return failures[0]!
+  return new AggregateError(failures, failures.map((failure) => failure.message).join('; ') || 'the name has no address')
+}
