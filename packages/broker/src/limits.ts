@@ -24,3 +24,30 @@ export const DESCRIBE_PARTITIONS_MAX = 2000
 export const GROUP_MEMBERS_MAX = 10_000
 /** Producer ids reserved by one metadata record: `ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`. */
 export const PRODUCER_ID_BLOCK_SIZE = 1000
+
+/** In memory, a log's bytes lie in slabs that grow with it from this size … */
+export const MEMORY_SLAB_MIN_BYTES: number = 4 * 1024
+/** … to this one; a batch that is larger has a slab of its own. */
+export const MEMORY_SLAB_MAX_BYTES: number = 1024 * 1024
+/** Batches per producer whose repetition is recognised: `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`. */
+export const PRODUCER_BATCHES_RETAINED = 5
+/** Where recent reads of a partition ended, so that the next read of each consumer needs no index lookup. */
+export const READ_HINTS_PER_LOG = 8
+/** Bytes read at a time while a segment is scanned: recovery, search by timestamp. */
+export const SCAN_CHUNK_BYTES: number = 1024 * 1024
+/** Bytes that one produced batch may take when decompressed; Kafka has no limit here and can be made to exhaust its heap. */
+export const DECOMPRESSED_BATCH_BYTES_MAX: number = 100 * 1024 * 1024
+/** Errors of single records that a produce reply lists (`recordErrors`); a batch of a million bad records has one reply. */
+export const RECORD_ERRORS_MAX = 100
+/** `max.incremental.fetch.session.cache.slots`. */
+export const FETCH_SESSIONS_MAX = 1000
+/** A fetch session that was not used for this long may be evicted: `FetchSession.MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`. */
+export const FETCH_SESSION_EVICTION_MS = 120_000
+/** Partitions of one fetch session; a request that would hold more is answered without a session. */
+export const FETCH_SESSION_PARTITIONS_MAX = 100_000
+/** Bytes read at a time while the batch of an offset is looked for, from the nearest index entry on. */
+export const LOCATE_CHUNK_BYTES: number = 16 * 1024
+/** `log.flush.offset.checkpoint.interval.ms` and `log.flush.start.offset.checkpoint.interval.ms`. */
+export const CHECKPOINT_INTERVAL_MS = 60_000
+/** Bytes read at a time while a journal (metadata, offsets) is replayed. */
+export const JOURNAL_READ_BYTES: number = 1024 * 1024

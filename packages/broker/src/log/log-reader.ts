@@ -1,0 +1,132 @@
+import { BATCH_HEADER_BYTES, batchBytes, lastOffset } from '@millrace/records/internal'
+import { LOCATE_CHUNK_BYTES, READ_HINTS_PER_LOG } from '../limits.ts'
+import { BatchScanner } from './batch-scanner.ts'
+import type { Segment } from './segment.ts'
+
+export interface ReadRequest {
+  readonly offset: number
+  /** The most bytes to return, but for `minOneBatch`. */
+  readonly maxBytes: number
+  /** Whether the first batch is returned even when it is larger than `maxBytes` (KIP-74). */
+  readonly minOneBatch: boolean
+  /** Offsets from here on are not returned. Default: the high watermark. */
+  readonly upperBound?: number
+}
+
+export interface LogRead {
+  /** Whole batches, the first of which holds the requested offset. A view, or a buffer of its own; never changed afterwards. */
+  readonly records: Buffer
+  /** The offset after the last of the batches; the requested offset when there is none. */
+  readonly nextOffset: number
+  /** Whether more could have followed but for where a segment, or a stretch of memory, ends. */
+  readonly cut: boolean
+}
+
+/** Where a batch begins: in which segment, at which byte. */
+interface Place {
+  readonly segment: Segment
+  readonly position: number
+}
+
+const NO_RECORDS: Buffer = Buffer.alloc(0)
+
+/** Finds and reads batches in a log's segments. It remembers where recent reads ended, as that is where consumers go on. */
+export class LogReader {
+  readonly #segments: readonly Segment[]
+  #hints: { offset: number; place: Place }[] = []
+
+  /** `segments` is the log's own list, ordered, never empty, and changing under it. */
+  constructor(segments: readonly Segment[]) {
+    this.#segments = segments
+  }
+
+  /** Segments were removed: whatever pointed into them is void. */
+  forget(): void {
+    this.#hints = []
+  }
+
+  read(request: ReadRequest, upperBound: number): LogRead {
+    const { offset } = request
+    if (offset >= upperBound) return { records: NO_RECORDS, nextOffset: offset, cut: false }
+    const place = this.#locate(offset)
+    if (place === null) return { records: NO_RECORDS, nextOffset: offset, cut: false }
+    const { segment, position } = place
+    const available = segment.size - position
+    let chunk = segment.file.read(position, Math.min(available, Math.max(request.maxBytes, BATCH_HEADER_BYTES)))
+    const first = batchBytes(chunk, 0)
+    if (first > request.maxBytes) {
+      if (!request.minOneBatch) return { records: NO_RECORDS, nextOffset: offset, cut: false }
+      if (first > chunk.length) chunk = segment.file.read(position, first)
+    }
+    return this.#trim(request, upperBound, segment, position, chunk)
+  }
+
+  /** Bytes from the batch that holds `offset` to the end of the log, counted up to `limit`. */
+  bytesFrom(offset: number, limit: number): number {
+    const place = this.#locate(offset)
+    if (place === null) return 0
+    let bytes = place.segment.size - place.position
+    for (let index = this.#segments.indexOf(place.segment) + 1; index < this.#segments.length && bytes < limit; index++) {
+      bytes += this.#segments[index]!.size
+    }
+    return bytes
+  }
+
+  /** Cuts a chunk to whole batches below `upperBound` and remembers where they end. */
+  #trim(request: ReadRequest, upperBound: number, segment: Segment, position: number, chunk: Buffer): LogRead {
+    const limit = Math.min(chunk.length, Math.max(request.maxBytes, batchBytes(chunk, 0)))
+    let end = 0
+    let nextOffset = request.offset
+    let full = false
+    while (limit - end >= BATCH_HEADER_BYTES) {
+      const size = batchBytes(chunk, end)
+      const last = lastOffset(chunk, end)
+      full = end + size > limit || last >= upperBound
+      if (full) break
+      end += size
+      nextOffset = last + 1
+    }
+    if (end === 0) return { records: NO_RECORDS, nextOffset, cut: false }
+    this.#remember(nextOffset, { segment, position: position + end })
+    const records = end === chunk.length ? chunk : chunk.subarray(0, end)
+    return { records, nextOffset, cut: !full && end < request.maxBytes && nextOffset < upperBound }
+  }
+
+  /** The batch that holds `offset` or, where a gap was left by compaction, the next one; null when there is none. */
+  #locate(offset: number): Place | null {
+    const hint = this.#hints.find((candidate) => candidate.offset === offset)?.place
+    if (hint !== undefined && hint.position < hint.segment.size) return hint
+    for (let index = this.#segmentIndex(offset); index < this.#segments.length; index++) {
+      const segment = this.#segments[index]!
+      const scanner = new BatchScanner(segment.file, segment.positionBefore(offset), segment.size, LOCATE_CHUNK_BYTES)
+      while (scanner.next()) {
+        if (lastOffset(scanner.buffer, scanner.at) >= offset) return { segment, position: scanner.position }
+      }
+    }
+    return null
+  }
+
+  #remember(offset: number, place: Place): void {
+    const at = this.#hints.findIndex((hint) => hint.offset === offset)
+    if (at >= 0) this.#hints[at]!.place = place
+    else if (this.#hints.length < READ_HINTS_PER_LOG) this.#hints.push({ offset, place })
+    else {
+      const oldest = this.#hints.shift()!
+      oldest.offset = offset
+      oldest.place = place
+      this.#hints.push(oldest)
+    }
+  }
+
+  /** The last segment that begins at or before `offset`. */
+  #segmentIndex(offset: number): number {
+    let low = 0
+    let high = this.#segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.#segments[middle]!.baseOffset <= offset) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
