@@ -1,43 +1,13 @@
+/** The package whose src/generated a message goes to. */
+export type Owner = 'protocol' | 'broker'
+
 /**
- * Kafka's messages that are no API, and the package whose src/generated they go to. What a consumer group's members
- * exchange is the protocol's; what a broker writes into its own topics and files is the broker's.
+ * Kafka's messages that are no API and that its client jar defines. What the members of a group exchange is the
+ * protocol's; what a broker writes into its own topics and files is the broker's.
  */
-export const DATA_MESSAGES: ReadonlyMap<string, 'protocol' | 'broker'> = new Map<string, 'protocol' | 'broker'>([
+export const CLIENT_MESSAGES: ReadonlyMap<string, Owner> = new Map<string, Owner>([
   ['ConsumerProtocolSubscription', 'protocol'],
   ['ConsumerProtocolAssignment', 'protocol'],
-  // __consumer_offsets
-  ['OffsetCommitKey', 'broker'],
-  ['OffsetCommitValue', 'broker'],
-  ['GroupMetadataKey', 'broker'],
-  ['GroupMetadataValue', 'broker'],
-  ['ConsumerGroupMetadataKey', 'broker'],
-  ['ConsumerGroupMetadataValue', 'broker'],
-  ['ConsumerGroupMemberMetadataKey', 'broker'],
-  ['ConsumerGroupMemberMetadataValue', 'broker'],
-  ['ConsumerGroupTargetAssignmentMetadataKey', 'broker'],
-  ['ConsumerGroupTargetAssignmentMetadataValue', 'broker'],
-  ['ConsumerGroupTargetAssignmentMemberKey', 'broker'],
-  ['ConsumerGroupTargetAssignmentMemberValue', 'broker'],
-  ['ConsumerGroupCurrentMemberAssignmentKey', 'broker'],
-  ['ConsumerGroupCurrentMemberAssignmentValue', 'broker'],
-  // __transaction_state
-  ['TransactionLogKey', 'broker'],
-  ['TransactionLogValue', 'broker'],
-  // __cluster_metadata
-  ['TopicRecord', 'broker'],
-  ['PartitionRecord', 'broker'],
-  ['PartitionChangeRecord', 'broker'],
-  ['ConfigRecord', 'broker'],
-  ['RemoveTopicRecord', 'broker'],
-  ['ProducerIdsRecord', 'broker'],
-  ['FeatureLevelRecord', 'broker'],
-  ['RegisterBrokerRecord', 'broker'],
-  ['RegisterControllerRecord', 'broker'],
-  ['BrokerRegistrationChangeRecord', 'broker'],
-  ['NoOpRecord', 'broker'],
-  ['BeginTransactionRecord', 'broker'],
-  ['EndTransactionRecord', 'broker'],
-  ['AbortTransactionRecord', 'broker'],
   // control records and files beside the log
   ['LeaderChangeMessage', 'broker'],
   ['SnapshotHeaderRecord', 'broker'],
@@ -46,5 +16,47 @@ export const DATA_MESSAGES: ReadonlyMap<string, 'protocol' | 'broker'> = new Map
   ['VotersRecord', 'broker'],
   ['EndTxnMarker', 'broker'],
   ['AbortedTxn', 'broker'],
-  ['ProducerSnapshot', 'broker'],
 ])
+
+/** The same for what Kafka's server jars define. */
+export const SERVER_MESSAGES: ReadonlyMap<string, Owner> = new Map<string, Owner>(
+  [
+    // __consumer_offsets
+    'OffsetCommitKey',
+    'OffsetCommitValue',
+    'GroupMetadataKey',
+    'GroupMetadataValue',
+    'ConsumerGroupMetadataKey',
+    'ConsumerGroupMetadataValue',
+    'ConsumerGroupMemberMetadataKey',
+    'ConsumerGroupMemberMetadataValue',
+    'ConsumerGroupTargetAssignmentMetadataKey',
+    'ConsumerGroupTargetAssignmentMetadataValue',
+    'ConsumerGroupTargetAssignmentMemberKey',
+    'ConsumerGroupTargetAssignmentMemberValue',
+    'ConsumerGroupCurrentMemberAssignmentKey',
+    'ConsumerGroupCurrentMemberAssignmentValue',
+    // __transaction_state
+    'TransactionLogKey',
+    'TransactionLogValue',
+    // __cluster_metadata
+    'TopicRecord',
+    'PartitionRecord',
+    'PartitionChangeRecord',
+    'ConfigRecord',
+    'RemoveTopicRecord',
+    'ProducerIdsRecord',
+    'FeatureLevelRecord',
+    'RegisterBrokerRecord',
+    'RegisterControllerRecord',
+    'BrokerRegistrationChangeRecord',
+    'NoOpRecord',
+    'BeginTransactionRecord',
+    'EndTransactionRecord',
+    'AbortTransactionRecord',
+    // beside the log
+    'ProducerSnapshot',
+  ].map((name) => [name, 'broker']),
+)
+
+export const DATA_MESSAGES: ReadonlyMap<string, Owner> = new Map([...CLIENT_MESSAGES, ...SERVER_MESSAGES])

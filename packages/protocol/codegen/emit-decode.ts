@@ -107,13 +107,19 @@ function listName(type: string, flexible: boolean, nullable: boolean): string {
   return nullable ? name.charAt(0).toUpperCase() + name.slice(1) : name
 }
 
+/** The one quirk of tagged fields: what says whether a struct is null is an unsigned varint there, 0 or 1. */
+function taggedReadText(message: Message, field: Field, struct: Struct, names: TypeNames): string {
+  if (field.type.kind !== 'struct' || field.nullable === null) return readText(message, field, struct.max, struct, names)
+  return `reader.unsignedVarint() === 0 ? null : decode${names.get(field.type.name)!}(reader, version)`
+}
+
 function tagLoop(message: Message, struct: Struct, tagged: readonly Field[], guard: string, names: TypeNames): string {
   const branches = [...tagged]
     .sort((left, right) => left.tag! - right.tag!)
     .map((field) => {
       const from = Math.max(field.tagged!.min, field.versions.min)
       const since = from > Math.max(struct.min, message.flexibleSince) ? ` && version >= ${from}` : ''
-      const read = readText(message, field, struct.max, struct, names)
+      const read = taggedReadText(message, field, struct, names)
       return `if (tag === ${field.tag}${since}) message.${field.name} = ${read}\n`
     })
   const indent = guard === '' ? '  ' : '    '

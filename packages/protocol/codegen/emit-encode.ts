@@ -119,7 +119,11 @@ function writeLines(message: Message, struct: Struct, field: Field, version: num
   if (field.type.kind === 'struct') {
     const write = `encode${names.get(field.type.name)!}(${writer}, ${value}, version)`
     if (!nullable) return [...check, write]
-    return [`${writer}.int8(${value} === null ? -1 : 1)`, `if (${value} !== null) ${write}`]
+    // Within a tagged field, the mark is an unsigned varint.
+    const mark = contains(field.tagged, version)
+      ? `unsignedVarint(${value} === null ? 0 : 1)`
+      : `int8(${value} === null ? -1 : 1)`
+    return [`${writer}.${mark}`, `if (${value} !== null) ${write}`]
   }
   const of = field.type.of
   if (of.kind === 'array') throw new Error(`${struct.name}.${field.name}: an array of arrays`)

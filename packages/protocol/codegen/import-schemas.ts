@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DATA_MESSAGES } from './data-messages.ts'
+import { CLIENT_MESSAGES, SERVER_MESSAGES } from './data-messages.ts'
 import { runJava } from './java.ts'
 import { kebabName } from './schema.ts'
 import type { ApiSchema, DataSchema, FieldSchema, MessageSchema, StructSchema } from './schema.ts'
@@ -18,7 +18,7 @@ const KAFKA_CLIENTS_VERSION = '4.4.0'
 /** The newest release whose server jars are published. */
 const KAFKA_SERVER_VERSION = '4.3.1'
 
-const SERVER_JARS = ['kafka-group-coordinator', 'kafka-transaction-coordinator', 'kafka-metadata', 'kafka-storage', 'kafka-raft']
+const SERVER_JARS = ['kafka-group-coordinator', 'kafka-transaction-coordinator', 'kafka-metadata', 'kafka-storage']
 const DEFINITION_FOLDERS = ['common/message', 'common/metadata', 'message']
 const SCHEMAS = join(import.meta.dirname, '..', 'schemas')
 
@@ -39,13 +39,14 @@ function main(): void {
   const work = mkdtempSync(join(tmpdir(), 'kafka-definitions-'))
   try {
     const clients = readJar(work, 'kafka-clients', KAFKA_CLIENTS_VERSION)
-    const server = new Map(clients)
+    const server = new Map<string, Definition>()
     for (const artifact of SERVER_JARS) {
       for (const [name, definition] of readJar(work, artifact, KAFKA_SERVER_VERSION)) server.set(name, definition)
     }
     rmSync(SCHEMAS, { recursive: true, force: true })
     writeApis(clients)
-    writeData(server)
+    writeData(clients, CLIENT_MESSAGES.keys())
+    writeData(server, SERVER_MESSAGES.keys())
     writeErrors()
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -103,9 +104,9 @@ function writeApis(definitions: ReadonlyMap<string, Definition>): void {
   }
 }
 
-function writeData(definitions: ReadonlyMap<string, Definition>): void {
+function writeData(definitions: ReadonlyMap<string, Definition>, names: Iterable<string>): void {
   mkdirSync(join(SCHEMAS, 'data'), { recursive: true })
-  for (const name of DATA_MESSAGES.keys()) {
+  for (const name of names) {
     const definition = definitions.get(name)
     if (definition === undefined) throw new Error(`no definition of ${name}`)
     const schema: DataSchema = {
@@ -150,7 +151,8 @@ function keepField(field: FieldSchema): FieldSchema {
     ...(field.nullableVersions === undefined ? {} : { nullableVersions: field.nullableVersions }),
     ...(field.taggedVersions === undefined ? {} : { taggedVersions: field.taggedVersions }),
     ...(field.tag === undefined ? {} : { tag: field.tag }),
-    ...(field.default === undefined ? {} : { default: field.default }),
+    // To Kafka's generator, a null of JSON is no default at all; the one that means null is the string.
+    ...(field.default === undefined || field.default === null ? {} : { default: field.default }),
     ...(field.ignorable ? { ignorable: true } : {}),
     ...(field.mapKey ? { mapKey: true } : {}),
     ...(field.entityType === undefined ? {} : { entityType: field.entityType }),

@@ -9,7 +9,7 @@ export interface FieldSchema {
   nullableVersions?: string
   taggedVersions?: string
   tag?: number
-  default?: string | number | boolean
+  default?: string | number | boolean | null
   ignorable?: boolean
   mapKey?: boolean
   entityType?: string

@@ -84,8 +84,8 @@ function structDiffersText(
   value: string,
   names: TypeNames,
 ): string {
-  if (canBeNull(field)) throw new Error(`${field.name}: a struct that can be null but is not null by default`)
   const parts = structOf(message, type).fields.map((inner) => differsText(message, inner, `${value}.${inner.name}`, names))
+  if (canBeNull(field)) parts.unshift(`${value} === null`)
   return `(${parts.join(' || ')})`
 }
 

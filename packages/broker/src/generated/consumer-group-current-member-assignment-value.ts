@@ -40,7 +40,7 @@ function encodeTopicPartitions(writer: Writer, message: TopicPartitions, version
   writer.uuid(message.topicId)
   writer.compactArrayLength(message.partitions.length)
   writer.int32List(message.partitions)
-  const hasAssignmentEpochs = message.assignmentEpochs !== null
+  const hasAssignmentEpochs = message.assignmentEpochs === null || message.assignmentEpochs.length !== 0
   writer.unsignedVarint(Number(hasAssignmentEpochs))
   if (hasAssignmentEpochs) {
     const value = new Writer()
@@ -72,7 +72,7 @@ function decodeTopicPartitions(reader: Reader, version: number): TopicPartitions
   const message: TopicPartitions = {
     topicId: reader.uuid(),
     partitions: reader.int32List(reader.compactArrayLength(4)),
-    assignmentEpochs: null,
+    assignmentEpochs: [],
   }
   for (let left = reader.taggedFieldCount(); left > 0; left--) {
     const tag = reader.unsignedVarint()

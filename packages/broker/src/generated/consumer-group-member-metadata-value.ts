@@ -42,11 +42,11 @@ export function encodeConsumerGroupMemberMetadataValue(writer: Writer, message: 
   writer.compactNullableString(message.subscribedTopicRegex)
   writer.int32(message.rebalanceTimeoutMs)
   writer.compactNullableString(message.serverAssignor)
-  const hasClassicMemberMetadata = message.classicMemberMetadata !== null
+  const hasClassicMemberMetadata = message.classicMemberMetadata === null || message.classicMemberMetadata.sessionTimeoutMs !== 0 || message.classicMemberMetadata.supportedProtocols.length !== 0
   writer.unsignedVarint(Number(hasClassicMemberMetadata))
   if (hasClassicMemberMetadata) {
     const value = new Writer()
-    value.int8(message.classicMemberMetadata === null ? -1 : 1)
+    value.unsignedVarint(message.classicMemberMetadata === null ? 0 : 1)
     if (message.classicMemberMetadata !== null) encodeClassicMemberMetadata(value, message.classicMemberMetadata, version)
     writer.taggedField(0, value)
   }
@@ -81,12 +81,12 @@ export function decodeConsumerGroupMemberMetadataValue(reader: Reader, version: 
     subscribedTopicRegex: reader.compactNullableString(),
     rebalanceTimeoutMs: reader.int32(),
     serverAssignor: reader.compactNullableString(),
-    classicMemberMetadata: null,
+    classicMemberMetadata: defaultClassicMemberMetadata(),
   }
   for (let left = reader.taggedFieldCount(); left > 0; left--) {
     const tag = reader.unsignedVarint()
     const end = reader.taggedFieldEnd()
-    if (tag === 0) message.classicMemberMetadata = reader.int8() < 0 ? null : decodeClassicMemberMetadata(reader, version)
+    if (tag === 0) message.classicMemberMetadata = reader.unsignedVarint() === 0 ? null : decodeClassicMemberMetadata(reader, version)
     else reader.position = end
     reader.leaveTaggedField(end)
   }
@@ -110,6 +110,10 @@ function decodeClassicProtocol(reader: Reader, version: number): ClassicProtocol
   }
   reader.skipTaggedFields()
   return message
+}
+
+function defaultClassicMemberMetadata(): ClassicMemberMetadata {
+  return { sessionTimeoutMs: 0, supportedProtocols: [] }
 }
 
 function decodeClassicProtocolList(reader: Reader, version: number, count: number): ClassicProtocol[] {
