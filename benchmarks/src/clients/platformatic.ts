@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import {
+  Consumer,
+  FetchIsolationLevels,
+  MessagesStreamFallbackModes,
+  MessagesStreamModes,
+  ProduceAcks,
+  Producer,
+} from '@platformatic/kafka'
+import { CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES, PARTITIONS } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, Workload } from '../workload.ts'
+
+async function openProducer(workload: Workload, values: readonly Buffer[]): Promise<BenchProducer> {
+  const producer = new Producer({
+    clientId: 'bench',
+    bootstrapBrokers: [workload.bootstrapServers],
+    maxInflights: CALLS_IN_FLIGHT,
+  })
+  const messages = values.map((value) => ({ topic: workload.topic, value }))
+  return { send: () => producer.send({ messages, acks: ProduceAcks.ALL }), close: () => producer.close() }
+}
+
+async function openConsumer(workload: Workload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer> {
+  const consumer = new Consumer({
+    clientId: 'bench',
+    groupId: `bench-${workload.topic}-${process.pid}`,
+    bootstrapBrokers: [workload.bootstrapServers],
+    maxBytes: FETCH_PARTITION_BYTES * PARTITIONS,
+    highWaterMark: 50_000,
+  })
+  const stream = await consumer.consume({
+    topics: [workload.topic],
+    mode: MessagesStreamModes.COMMITTED,
+    fallbackMode: MessagesStreamFallbackModes.EARLIEST,
+    isolationLevel: FetchIsolationLevels.READ_UNCOMMITTED,
+    autocommit: 5_000,
+  })
+  stream.on('data', (message) => onMessages(1, message.value.length))
+  stream.on('error', (error) => {
+    throw error
+  })
+  return {
+    close: async () => {
+      const ended = once(stream, 'close')
+      await stream.close()
+      await ended
+      await consumer.close(true)
+    },
+  }
+}
+
+export const platformatic: BenchClient = { openProducer, openConsumer }
