@@ -10,7 +10,7 @@ import { isRoutingError } from './core/routing-errors.ts'
 import { RetryPolicy } from './core/retry-policy.ts'
 import type { RequestBody } from './core/session-request.ts'
 import type { Environment } from './environment.ts'
-import { aborted, BootstrapError, clientClosed, isRetriable, TimeoutError } from './errors.ts'
+import { aborted, BootstrapError, clientClosed, errorAbout, isRetriable, TimeoutError } from './errors.ts'
 import { nodeEnvironment } from './io/node-environment.ts'
 import { MetadataManager } from './metadata-manager.ts'
 import { resolveClientOptions, type ClientConfig, type ClusterClientOptions } from './options.ts'
@@ -172,11 +172,11 @@ export class ClusterClient implements AsyncDisposable {
       if (topic !== undefined && topic.partitions.length > 0) return topic
       if (attempt > 0) {
         const code = this.topicError(name) || ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        const failure = errorFor(code, `topic ${name}: ${errorFor(code).message}`)
+        const failure = errorAbout(code, `topic ${name}`)
         if (!failure.retriable) throw failure
         const delayMs = this.#retry.delayMs(attempt - 1, this.environment.random())
         if (this.environment.clock.now() + delayMs >= deadline) {
-          throw errorFor(code, `topic ${name} was not there within ${timeoutMs} ms: ${errorFor(code).message}`)
+          throw errorAbout(code, `topic ${name} was not there within ${timeoutMs} ms`)
         }
         await this.#waits.sleep(delayMs, options.signal)
       }
@@ -321,7 +321,7 @@ export class ClusterClient implements AsyncDisposable {
       throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${topic} has no partition ${partition}`)
     }
     await this.#refresh([topic], deadline, signal)
-    throw errorFor(ErrorCode.LEADER_NOT_AVAILABLE, `${topic}-${partition} has no leader`)
+    throw errorAbout(ErrorCode.LEADER_NOT_AVAILABLE, `${topic}-${partition}`)
   }
 
   async #coordinator(type: CoordinatorType, key: string, deadline: number, signal: AbortSignal | undefined): Promise<number> {
@@ -417,5 +417,5 @@ function topErrorCode(response: unknown): number {
 }
 
 function unknownNode(nodeId: number): KafkaError {
-  return errorFor(ErrorCode.BROKER_NOT_AVAILABLE, `node ${nodeId} is not in the cluster's metadata`)
+  return errorAbout(ErrorCode.BROKER_NOT_AVAILABLE, `node ${nodeId}, which is not in the cluster's metadata`)
 }

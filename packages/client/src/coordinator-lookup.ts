@@ -8,6 +8,7 @@ import type { ClusterClient } from './cluster-client.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { COORDINATOR_KEY_TYPE, CoordinatorCache, type CoordinatorType } from './core/coordinator-cache.ts'
 import type { MetadataCache } from './core/metadata-cache.ts'
+import { errorAbout } from './errors.ts'
 
 /** KIP-699: from this version on one request may ask for many keys, and the answer is a list. */
 const FIRST_BATCHED_VERSION = 4
@@ -66,8 +67,7 @@ export class CoordinatorLookup {
     })
     const coordinator = coordinatorIn(response, key)
     if (coordinator.errorCode !== ErrorCode.NONE) {
-      const message = coordinator.errorMessage ?? errorFor(coordinator.errorCode).message
-      throw errorFor(coordinator.errorCode, `coordinator of ${type} ${key}: ${message}`)
+      throw errorAbout(coordinator.errorCode, `coordinator of ${type} ${key}`, coordinator.errorMessage)
     }
     const { nodeId, host, port } = coordinator
     if (!this.#metadata.nodes.has(nodeId)) this.#metadata.learnNode({ id: nodeId, host, port, rack: null })

@@ -1,4 +1,4 @@
-import { KafkaError, type KafkaErrorOptions } from '@millrace/protocol'
+import { BrokerError, errorFor, KafkaError, type KafkaErrorOptions } from '@millrace/protocol'
 import type { Endpoint } from './environment.ts'
 
 /**
@@ -57,6 +57,12 @@ export interface BootstrapAttempt {
   /** `host:port` */
   readonly address: string
   readonly error: KafkaError
+}
+
+/** The broker's error for `code`, with what it is about in front: `topic orders: UNKNOWN_TOPIC_OR_PARTITION: …`. */
+export function errorAbout(code: number, subject: string, brokerMessage?: string | null): BrokerError {
+  const error = errorFor(code, brokerMessage)
+  return new BrokerError(error.code, code, `${subject}: ${error.message}`, error.retriable)
 }
 
 /** `close()` was called on the client. */

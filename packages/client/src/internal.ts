@@ -7,7 +7,7 @@ export type { Node, PartitionMetadata, TopicMetadata } from './core/metadata-cac
 export { RetryPolicy } from './core/retry-policy.ts'
 export type { RequestBody } from './core/session-request.ts'
 export type { Clock, Endpoint, Environment, Timer, Transport, TransportHandler } from './environment.ts'
-export { aborted, BootstrapError, clientClosed, ConnectionError, isRetriable, TimeoutError } from './errors.ts'
+export { aborted, BootstrapError, clientClosed, ConnectionError, errorAbout, isRetriable, TimeoutError } from './errors.ts'
 export { nodeEnvironment } from './io/node-environment.ts'
 export { integerOption, oneOfOption, refuseUnknownOptions, stringOption } from './option-checks.ts'
 export { CLIENT_OPTION_NAMES, pickClientOptions, type ClientOptions, type ClusterClientOptions } from './options.ts'

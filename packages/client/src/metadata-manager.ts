@@ -4,7 +4,7 @@ import type { ConnectionPool } from './connection-pool.ts'
 import { MetadataCache } from './core/metadata-cache.ts'
 import { RetryPolicy } from './core/retry-policy.ts'
 import type { Environment, Timer } from './environment.ts'
-import { addressOf, BootstrapError, ConnectionError, type BootstrapAttempt } from './errors.ts'
+import { addressOf, BootstrapError, ConnectionError, errorAbout, TimeoutError, type BootstrapAttempt } from './errors.ts'
 import { MAX_TIMER_MS } from './limits.ts'
 import type { ClientConfig } from './options.ts'
 import type { Waits } from './waits.ts'
@@ -158,6 +158,7 @@ export class MetadataManager {
       const now = environment.clock.now()
       if (now >= deadline) return false
       if (now - this.#failingSince >= config.metadataRecoveryRebootstrapTriggerMs && this.#rebootstrap(nodes)) return false
+      this.#noteAttempt(id)
       try {
         const request = metadataRequest(topics, config.allowAutoCreateTopics)
         this.#apply(await this.#options.pool.request(id, metadataApi, request, {}), topics)
@@ -185,7 +186,7 @@ export class MetadataManager {
     if (response.errorCode !== ErrorCode.NONE) throw errorFor(response.errorCode)
     const { pool } = this.#options
     const answered = new Set(response.topics.map((topic) => topic.name))
-    if (!this.cache.update(response)) throw errorFor(ErrorCode.BROKER_NOT_AVAILABLE, 'the broker knows no broker yet')
+    if (!this.cache.update(response)) throw errorAbout(ErrorCode.BROKER_NOT_AVAILABLE, 'metadata without any broker')
     for (const topic of topics) if (!answered.has(topic)) this.cache.forgetTopic(topic)
     this.#attempts.clear()
     this.#failingSince = Infinity
@@ -201,6 +202,17 @@ export class MetadataManager {
     config.bootstrapServers.forEach((endpoint, index) => pool.setEndpoint(-1 - index, endpoint))
     const ranked = config.bootstrapServers.map((_, index) => ({ id: -1 - index, rank: environment.random() }))
     return ranked.sort((a, b) => a.rank - b.rank).map(({ id }) => id)
+  }
+
+  /** Until it ends, so that whoever runs out of patience before can still say what was waited for. */
+  #noteAttempt(id: number): void {
+    const address = this.#addressOf(id)
+    if (this.#attempts.has(address)) return
+    const { requestTimeoutMs } = this.#options.config
+    this.#attempts.set(
+      address,
+      new TimeoutError('REQUEST_TIMED_OUT_LOCALLY', requestTimeoutMs, `${address} has not answered yet`),
+    )
   }
 
   #addressOf(id: number): string {
