@@ -42,13 +42,18 @@ export class UnsupportedMagicError extends KafkaError {
 /** A batch that unpacks to more bytes than allowed. Thrown before the limit is passed. Code `DECOMPRESSION_LIMIT_EXCEEDED`. */
 export class DecompressionLimitError extends KafkaError {
   override readonly name: string = 'DecompressionLimitError'
+  readonly codec: string
+  readonly compressedBytes: number
   readonly limitBytes: number
 
-  constructor(codec: string, compressedBytes: number, limitBytes: number) {
+  constructor(codec: string, compressedBytes: number, limitBytes: number, batch?: BatchLocation) {
+    const where = batch === undefined ? '' : `record batch ${describeBatch(batch)}: `
     super(
       'DECOMPRESSION_LIMIT_EXCEEDED',
-      `${compressedBytes} bytes of ${codec} unpack to more than the limit of ${limitBytes} bytes (maxDecompressedBytes)`,
+      `${where}${compressedBytes} bytes of ${codec} unpack to more than the limit of ${limitBytes} bytes (maxDecompressedBytes)`,
     )
+    this.codec = codec
+    this.compressedBytes = compressedBytes
     this.limitBytes = limitBytes
   }
 }

@@ -1,5 +1,12 @@
 export type { CompressionType } from './compression-type.ts'
 export {
+  readControlRecord,
+  readEndTransactionMarker,
+  type ControlRecord,
+  type ControlRecordType,
+  type EndTransactionMarker,
+} from './control-record.ts'
+export {
   CorruptCompressionError,
   CorruptRecordError,
   DecompressionLimitError,

@@ -33,8 +33,20 @@ export {
   verifyBatch,
   type ProducerState,
 } from './batch-header.ts'
-export type { CompressionType } from './compression-type.ts'
-export { crc32c } from './crc32c.ts'
+export { COMPRESSION_TYPES, type CompressionType } from './compression-type.ts'
+export type { Codec } from './compression/codec.ts'
+export { codecOf } from './compression/codecs.ts'
+export { allowNativeCodecs } from './compression/natives.ts'
+export { allowNativeCrc32c, crc32c } from './crc32c.ts'
+export {
+  encodeEndTransactionMarker,
+  readControlRecord,
+  readEndTransactionMarker,
+  type ControlRecord,
+  type ControlRecordType,
+  type EndTransactionMarker,
+  type EndTransactionMarkerInput,
+} from './control-record.ts'
 export {
   CorruptCompressionError,
   CorruptRecordError,

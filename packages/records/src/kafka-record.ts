@@ -47,7 +47,9 @@ export class KafkaRecord {
   /** Epoch milliseconds; -1 for none. The broker's time of writing if the topic has LogAppendTime. */
   get timestamp(): number {
     const batch = this.batch
-    return batch.isLogAppendTime ? batch.maxTimestamp : batch.baseTimestamp + this.#timestampDelta
+    if (batch.isLogAppendTime) return batch.maxTimestamp
+    const delta = this.#timestampDelta
+    return Number.isNaN(delta) ? batch.keptTimestamp(this.#offsetDelta) : batch.baseTimestamp + delta
   }
 
   get key(): Buffer | null {

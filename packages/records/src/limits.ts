@@ -21,3 +21,15 @@ export const INLINE_COPY_BYTES = 24
 
 /** Below this many bytes a loop in JavaScript writes an ASCII string faster than a call of `Buffer.write`. */
 export const INLINE_STRING_LENGTH = 16
+
+/** The LZ4 decoder keeps its working memory from call to call up to this size. */
+export const MAX_KEPT_SCRATCH_BYTES: number = 1024 * 1024
+
+/** The unit in which zlib grows its output lies between these. */
+export const MIN_OUTPUT_CHUNK_BYTES: number = 16 * 1024
+export const MAX_OUTPUT_CHUNK_BYTES: number = 1024 * 1024
+
+/** A zstd frame may ask for a window of 2^23 bytes, as RFC 8878 recommends to support, whatever the limit on the output. */
+export const MIN_ZSTD_WINDOW_LOG = 23
+/** No zstd frame may ask for more: 2^27 is the most that libzstd grants without being told otherwise. */
+export const MAX_ZSTD_WINDOW_LOG = 27

@@ -8,6 +8,7 @@ import {
   type BatchHeader,
 } from './batch-header.ts'
 import { compressionBits, type CompressionType } from './compression-type.ts'
+import { codecOf } from './compression/codecs.ts'
 import { InvalidRecordError } from './errors.ts'
 import { DEFAULT_BATCH_SIZE_BYTES, MAX_BATCH_BYTES } from './limits.ts'
 import { lengthOf, utf8Length, writeBytes, writeUtf8, type RecordBytes, type RecordHeaderInput } from './record-input.ts'
@@ -32,6 +33,10 @@ export interface SealOptions {
   readonly baseSequence?: number
   readonly transactional?: boolean
   readonly control?: boolean
+  /** Default 'none'. */
+  readonly compression?: CompressionType
+  /** As Kafka's `compression.<type>.level`: -1 or 1 to 9 for gzip, -131072 to 22 for zstd, only 9 for lz4. Default: Kafka's. */
+  readonly compressionLevel?: number
   /** Epoch milliseconds: all records take this timestamp, whatever they were appended with. Default: each keeps its own. */
   readonly logAppendTime?: number
 }
@@ -49,6 +54,9 @@ export class RecordBatchBuilder {
   #baseTimestamp: number = NO_VALUE
   #maxTimestamp: number = NO_VALUE
   #sealed = false
+  #packed: Buffer | null = null
+  #packedType: CompressionType = 'none'
+  #packedLevel: number | undefined
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(options.batchSize ?? DEFAULT_BATCH_SIZE_BYTES)
@@ -129,13 +137,55 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Writes the header with its CRC and gives back the batch, a view of `buffer`. No record can be appended after it. Sealing
-   * again with other options rewrites only the header, in place: earlier results show the new one.
+   * Writes the header with its CRC and gives back the batch: a view of `buffer`, or of new memory if it is compressed. No record
+   * can be appended after it. Sealing again, with another producer epoch or sequence, rewrites only the header, in place, so
+   * that earlier results show it too; the records are compressed once.
+   * @throws ConfigError for a level that the compression type does not have
    */
   seal(options: SealOptions = {}): Buffer {
+    const type = this.#compressionOf(options)
+    if (type === 'none') return this.#finish(options, type, this.#buffer, this.#end)
+    const level = options.compressionLevel
+    if (!this.#isPacked(type, level)) this.#pack(type, level, codecOf(type).compress(this.#records(), level))
+    return this.#finish(options, type, this.#packed!, this.#packed!.length)
+  }
+
+  /** As `seal`, but compresses off the event loop if there is much to compress. */
+  async sealAsync(options: SealOptions = {}): Promise<Buffer> {
+    const type = this.#compressionOf(options)
+    if (type !== 'none') {
+      const level = options.compressionLevel
+      this.#sealed = true
+      if (!this.#isPacked(type, level)) this.#pack(type, level, await codecOf(type).compressAsync(this.#records(), level))
+    }
+    return this.seal(options)
+  }
+
+  #compressionOf(options: SealOptions): CompressionType {
+    // As Java: a batch of no records has nothing to compress (DefaultRecordBatch.writeEmptyHeader).
+    return this.#count === 0 ? 'none' : (options.compression ?? 'none')
+  }
+
+  #isPacked(type: CompressionType, level: number | undefined): boolean {
+    return this.#packed !== null && this.#packedType === type && this.#packedLevel === level
+  }
+
+  #pack(type: CompressionType, level: number | undefined, records: Buffer): void {
+    const packed = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + records.length)
+    records.copy(packed, BATCH_HEADER_BYTES)
+    this.#packed = packed
+    this.#packedType = type
+    this.#packedLevel = level
+  }
+
+  #records(): Buffer {
+    return this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
+  }
+
+  #finish(options: SealOptions, type: CompressionType, buffer: Buffer, end: number): Buffer {
     this.#sealed = true
-    writeBatchHeader(this.#buffer, 0, this.#end, this.#header(options, 'none'))
-    return this.#buffer.subarray(0, this.#end)
+    writeBatchHeader(buffer, 0, end, this.#header(options, type))
+    return buffer.subarray(0, end)
   }
 
   #header(options: SealOptions, compression: CompressionType): BatchHeader {

@@ -1,7 +1,9 @@
 import * as header from './batch-header.ts'
 import type { CompressionType } from './compression-type.ts'
-import { CorruptRecordError, UnsupportedCompressionError } from './errors.ts'
+import { codecOf } from './compression/codecs.ts'
+import { CorruptCompressionError, CorruptRecordError, DecompressionLimitError } from './errors.ts'
 import type { KafkaRecord } from './kafka-record.ts'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './limits.ts'
 import { RecordCursor } from './record-cursor.ts'
 
 export interface ReadOptions {
@@ -32,7 +34,8 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   readonly attributes: number
   readonly isLogAppendTime: boolean
   #data: Buffer | null = null
-  #largeDeltas: number[] | null = null
+  #farTimestamps: Map<number, number> | null = null
+  readonly #maxDecompressedBytes: number
 
   /** Made by `readBatches`, which has verified `[position, position + sizeInBytes)`. */
   constructor(buffer: Buffer, position: number, options: ReadOptions) {
@@ -47,6 +50,7 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     this.maxTimestamp = header.maxTimestamp(buffer, position)
     this.recordCount = header.recordCount(buffer, position)
     this.attributes = header.attributes(buffer, position)
+    this.#maxDecompressedBytes = options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
     this.isLogAppendTime = (this.attributes & header.LOG_APPEND_TIME_FLAG) !== 0
   }
 
@@ -80,6 +84,11 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     return (this.attributes & header.CONTROL_FLAG) !== 0
   }
 
+  /** Epoch milliseconds from which compaction may drop the tombstones in the batch; null before its first compaction (KIP-534). */
+  get deleteHorizon(): number | null {
+    return (this.attributes & header.DELETE_HORIZON_FLAG) === 0 ? null : this.baseTimestamp
+  }
+
   get producerId(): number {
     return header.producerId(this.buffer, this.position)
   }
@@ -101,27 +110,71 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     return this.buffer.subarray(this.position, this.position + this.sizeInBytes)
   }
 
-  /** A cursor before the first record. Decompresses a compressed batch, unless that was done. */
+  /**
+   * A cursor before the first record. Decompresses a compressed batch here and now, unless `load` has done it.
+   * @throws CorruptRecordError, DecompressionLimitError
+   */
   cursor(): RecordCursor {
-    if (this.compression === 'none') {
+    const type = this.compression
+    if (type === 'none') {
       return new RecordCursor(this, this.buffer, this.position + header.BATCH_HEADER_BYTES, this.position + this.sizeInBytes)
     }
-    this.#data ??= decompress(this)
+    if (this.#data === null) {
+      try {
+        this.#data = codecOf(type).decompress(this.#compressed(), this.#maxDecompressedBytes)
+      } catch (error) {
+        throw this.#locate(error)
+      }
+    }
     return new RecordCursor(this, this.#data, 0, this.#data.length)
+  }
+
+  /**
+   * Decompresses a compressed batch, off the event loop if it is large, so that iterating it does not have to. Needless for a
+   * batch without compression.
+   * @throws CorruptRecordError, DecompressionLimitError
+   */
+  async load(): Promise<void> {
+    const type = this.compression
+    if (type === 'none' || this.#data !== null) return
+    try {
+      this.#data = await codecOf(type).decompressAsync(this.#compressed(), this.#maxDecompressedBytes)
+    } catch (error) {
+      throw this.#locate(error)
+    }
   }
 
   [Symbol.iterator](): Iterator<KafkaRecord> {
     return new RecordIterator(this.cursor())
   }
 
-  /** @internal A timestamp delta that took more than one byte, checked and made into what a record stores. */
-  acceptTimestampDelta(delta: bigint): number {
-    const timestamp = BigInt(this.baseTimestamp) + delta
-    if (timestamp > BigInt(Number.MAX_SAFE_INTEGER) || timestamp < BigInt(Number.MIN_SAFE_INTEGER)) {
-      throw new CorruptRecordError(this, `timestamp ${timestamp} is outside the safe integers`)
-    }
-    void this.#largeDeltas
-    return Number(delta)
+  /** All records at once, decoded from first to last. */
+  toArray(): KafkaRecord[] {
+    const records: KafkaRecord[] = []
+    const cursor = this.cursor()
+    for (let record = cursor.next(); record !== null; record = cursor.next()) records.push(record)
+    return records
+  }
+
+  /** @internal Keeps a timestamp whose distance from `baseTimestamp` is too large for a number to hold. */
+  keepTimestamp(offsetDelta: number, timestamp: number): void {
+    this.#farTimestamps ??= new Map()
+    this.#farTimestamps.set(offsetDelta, timestamp)
+  }
+
+  /** @internal */
+  keptTimestamp(offsetDelta: number): number {
+    return this.#farTimestamps?.get(offsetDelta) ?? header.NO_VALUE
+  }
+
+  #compressed(): Buffer {
+    return this.buffer.subarray(this.position + header.BATCH_HEADER_BYTES, this.position + this.sizeInBytes)
+  }
+
+  #locate(error: unknown): unknown {
+    if (error instanceof CorruptCompressionError) return new CorruptRecordError(this, error.message, error)
+    if (!(error instanceof DecompressionLimitError)) return error
+    return new DecompressionLimitError(error.codec, error.compressedBytes, error.limitBytes, this)
   }
 }
 
@@ -136,8 +189,4 @@ class RecordIterator implements Iterator<KafkaRecord> {
     const record = this.#cursor.next()
     return record === null ? { done: true, value: undefined } : { done: false, value: record }
   }
-}
-
-function decompress(batch: RecordBatch): Buffer {
-  throw new UnsupportedCompressionError(`${batch.compression}: no codec`)
 }

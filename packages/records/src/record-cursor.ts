@@ -4,6 +4,8 @@ import { MIN_RECORD_BYTES } from './limits.ts'
 import type { RecordBatch } from './record-batch.ts'
 import { VarintReader } from './varint-reader.ts'
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
 /** Walks the records of one batch from the first to the last. The fastest way to read them. */
 export class RecordCursor {
   readonly #batch: RecordBatch
@@ -11,6 +13,7 @@ export class RecordCursor {
   readonly #end: number
   #position: number
   #remaining: number
+  #farTimestamp = 0
 
   /** @param data holds the uncompressed records in `[position, end)` */
   constructor(batch: RecordBatch, data: Buffer, position: number, end: number) {
@@ -44,6 +47,7 @@ export class RecordCursor {
     const timestampDelta = this.#timestampDelta()
     const offsetDelta = this.#varint()
     if (offsetDelta >>> 0 > this.#batch.lastOffsetDelta) throw this.#corrupt(`offset delta ${offsetDelta}`)
+    if (Number.isNaN(timestampDelta)) this.#batch.keepTimestamp(offsetDelta, this.#farTimestamp)
     const keyLength = this.#varint()
     const keyStart = this.#position
     if (keyLength > 0) this.#skip(keyLength, end)
@@ -89,7 +93,16 @@ export class RecordCursor {
     const delta = reader.varlong()
     if (delta === null) throw this.#corrupt('a timestamp delta that does not end')
     this.#position = reader.position
-    return this.#batch.acceptTimestampDelta(delta)
+    return this.#checkTimestamp(delta)
+  }
+
+  /** NaN for a delta beyond the safe integers whose timestamp is within them: `next` has the batch keep it. */
+  #checkTimestamp(delta: bigint): number {
+    const timestamp = BigInt(this.#batch.baseTimestamp) + delta
+    if (timestamp > MAX_SAFE || timestamp < -MAX_SAFE) throw this.#corrupt(`timestamp ${timestamp} is outside the safe integers`)
+    if (delta <= MAX_SAFE && delta >= -MAX_SAFE) return Number(delta)
+    this.#farTimestamp = Number(timestamp)
+    return Number.NaN
   }
 
   #skip(length: number, end: number): void {

@@ -1,0 +1,16 @@
+import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
+import { MAX_OUTPUT_CHUNK_BYTES, MIN_OUTPUT_CHUNK_BYTES } from '../limits.ts'
+import type { KafkaError } from '@millrace/protocol'
+
+/** The unit in which zlib grows its output: a guess that one is enough, at a typical ratio of 4. */
+export function outputChunkBytes(inputBytes: number, maxBytes: number): number {
+  const guess = Math.max(MIN_OUTPUT_CHUNK_BYTES, Math.min(inputBytes * 4, MAX_OUTPUT_CHUNK_BYTES))
+  return Math.max(64, Math.min(guess, maxBytes + 1)) // 64 is the least that zlib allows
+}
+
+/** What node:zlib throws, as an error of ours. */
+export function wrapZlibError(codec: string, error: unknown, inputBytes: number, maxBytes: number): KafkaError {
+  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+    return new DecompressionLimitError(codec, inputBytes, maxBytes)
+  return new CorruptCompressionError(codec, (error as Error).message, error)
+}

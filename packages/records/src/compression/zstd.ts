@@ -1,0 +1,71 @@
+import { promisify } from 'node:util'
+import * as zlib from 'node:zlib'
+import { ConfigError } from '@millrace/protocol'
+import { UnsupportedCompressionError } from '../errors.ts'
+import { MAX_ZSTD_WINDOW_LOG, MIN_ZSTD_WINDOW_LOG, OFF_LOOP_BYTES } from '../limits.ts'
+import type { Codec } from './codec.ts'
+import { nativeAllowed } from './natives.ts'
+import { outputChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { decodeZstdInJavaScript } from './zstd-fallback.ts'
+
+/** Java's default of `compression.zstd.level`. */
+const DEFAULT_LEVEL = 3
+const MIN_LEVEL = -131_072
+const MAX_LEVEL = 22
+
+/** node:zlib has zstd from 22.15 and 23.8 on. */
+export const zstdCodec: Codec = {
+  type: 'zstd',
+  compress(input: Buffer, level?: number): Buffer {
+    const options = writeOptions(level)
+    requireZstd()
+    return zlib.zstdCompressSync(input, options)
+  },
+  async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
+    if (input.length < OFF_LOOP_BYTES) return this.compress(input, level)
+    const options = writeOptions(level)
+    requireZstd()
+    return promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)(input, options)
+  },
+  decompress(input: Buffer, maxBytes: number): Buffer {
+    if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
+    try {
+      return zlib.zstdDecompressSync(input, readOptions(input, maxBytes))
+    } catch (error) {
+      throw wrapZlibError('zstd', error, input.length, maxBytes)
+    }
+  },
+  async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
+    // The frame need not state its size; records shrink by about 4.
+    if (!hasZstd() || input.length * 4 < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
+    try {
+      return await promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)(input, readOptions(input, maxBytes))
+    } catch (error) {
+      throw wrapZlibError('zstd', error, input.length, maxBytes)
+    }
+  },
+}
+
+function hasZstd(): boolean {
+  return nativeAllowed() && typeof zlib.zstdDecompressSync === 'function'
+}
+
+function requireZstd(): void {
+  if (!hasZstd()) throw new UnsupportedCompressionError('zstd: this Node cannot compress with it; it takes 22.15, 23.8 or later')
+}
+
+function readOptions(input: Buffer, maxBytes: number): zlib.ZstdOptions {
+  const windowLog = Math.min(MAX_ZSTD_WINDOW_LOG, Math.max(MIN_ZSTD_WINDOW_LOG, Math.ceil(Math.log2(maxBytes))))
+  return {
+    maxOutputLength: maxBytes,
+    chunkSize: outputChunkBytes(input.length, maxBytes),
+    params: { [zlib.constants.ZSTD_d_windowLogMax]: windowLog },
+  }
+}
+
+function writeOptions(level: number | undefined): zlib.ZstdOptions {
+  if (level !== undefined && !(Number.isInteger(level) && level >= MIN_LEVEL && level <= MAX_LEVEL)) {
+    throw new ConfigError('compressionLevel', level, `an integer from ${MIN_LEVEL} to ${MAX_LEVEL}, for zstd`)
+  }
+  return { params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? DEFAULT_LEVEL } }
+}
