@@ -1,1 +1,7 @@
-export {}
+export { parseBrokerConfig, type BrokerConfig } from './config/broker-config.ts'
+export { BrokerCore, type BrokerCoreOptions } from './core/broker-core.ts'
+export type { Clock, Timer } from './core/clock.ts'
+export type { ClientChannel, Session } from './core/server-session.ts'
+export { DiskStorage } from './io/disk-storage.ts'
+export { MemoryStorage } from './storage/memory-storage.ts'
+export { StorageError, type Storage, type StorageFile } from './storage/storage.ts'

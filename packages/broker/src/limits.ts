@@ -51,3 +51,5 @@ export const LOCATE_CHUNK_BYTES: number = 16 * 1024
 export const CHECKPOINT_INTERVAL_MS = 60_000
 /** Bytes read at a time while a journal (metadata, offsets) is replayed. */
 export const JOURNAL_READ_BYTES: number = 1024 * 1024
+/** How long `Broker.close` waits for clients to take their last replies before it cuts them off. */
+export const CLOSE_GRACE_MS = 1000

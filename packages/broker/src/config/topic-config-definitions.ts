@@ -15,7 +15,7 @@ export const TOPIC_CONFIGS: readonly TopicConfigDefinition[] = [
   from('compression.lz4.level', only('compression.lz4.level', INT, '9')),
   from('compression.zstd.level', only('compression.zstd.level', INT, '3')),
   from('log.cleaner.delete.retention.ms', only('delete.retention.ms', LONG, '86400000')),
-  from('log.segment.delete.delay.ms', whole('file.delete.delay.ms', LONG, '60000', 0)),
+  from('log.segment.delete.delay.ms', only('file.delete.delay.ms', LONG, '60000')),
   from('log.flush.interval.messages', only('flush.messages', LONG, FOREVER)),
   from('log.flush.interval.ms', only('flush.ms', LONG, FOREVER)),
   from('follower.replication.throttled.replicas', only('follower.replication.throttled.replicas', LIST, '')),

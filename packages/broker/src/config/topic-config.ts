@@ -47,6 +47,5 @@ export function resolveTopicConfig(overrides: Values, broker: Values): TopicConf
     messageTimestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     messageTimestampAfterMaxMs: number('message.timestamp.after.max.ms'),
     minInsyncReplicas: number('min.insync.replicas'),
-    fileDeleteDelayMs: number('file.delete.delay.ms'),
   }
 }

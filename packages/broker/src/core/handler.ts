@@ -1,4 +1,4 @@
-import type { Api } from '@millrace/protocol/internal'
+import type { Api } from '@millrace/protocol'
 import type { BrokerServices } from './services.ts'
 import type { Deferred } from './deferred.ts'
 

@@ -17,6 +17,4 @@ export interface TopicConfig {
   readonly messageTimestampBeforeMaxMs: number
   readonly messageTimestampAfterMaxMs: number
   readonly minInsyncReplicas: number
-  /** `file.delete.delay.ms`. */
-  readonly fileDeleteDelayMs: number
 }
