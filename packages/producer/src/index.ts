@@ -1,1 +1,6 @@
-export {}
+export { Producer, type CloseOptions } from './producer.ts'
+export type { Acks, Partitioner, ProducerOptions } from './config.ts'
+export { SendAllError, type DeliveredRange, type SendAllResult } from './delivery.ts'
+export type { ProducerBatchMessage } from './diagnostics.ts'
+export { DeliveryTimeoutError, RecordTooLargeError, SendTimeoutError } from './errors.ts'
+export type { Bytes, HeadersInput, ProducerRecord, RecordInput, RecordMetadata } from './record.ts'

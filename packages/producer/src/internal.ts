@@ -1,1 +1,1 @@
-export {}
+export { murmur2, partitionForKey } from './murmur2.ts'

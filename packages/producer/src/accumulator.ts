@@ -1,0 +1,192 @@
+import { RecordBatchBuilder, type RecordBytes, type RecordHeaderInput } from '@millrace/records/internal'
+import { BatchDeliveries } from './delivery.ts'
+import {
+  BATCH_HEADER_BYTES,
+  COMPACT_AFTER,
+  HEADER_OVERHEAD_BYTES_MAX,
+  POOLED_BUFFERS_MAX,
+  RECORD_OVERHEAD_BYTES_MAX,
+} from './limits.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import { ProducerBatch } from './producer-batch.ts'
+
+export interface AccumulatorConfig {
+  readonly batchSize: number
+  readonly bufferMemory: number
+  readonly lingerMs: number
+  /** Whether a closed batch must be compressed before it is ready. */
+  readonly compress: boolean
+}
+
+/**
+ * Collects records into one open batch per partition within the bounds of buffer memory, and closes a batch when it is
+ * full, when it has lingered, when someone flushes, or when memory is short.
+ */
+export class Accumulator {
+  /** Partitions that have something to send or to compress, in the order to serve them. */
+  readonly readyQueues: Set<PartitionQueue> = new Set()
+  /** Batches that were closed and await compression. */
+  readonly toCompress: ProducerBatch[] = []
+  /** Every batch without an outcome. */
+  readonly incomplete: Set<ProducerBatch> = new Set()
+  readonly #config: AccumulatorConfig
+  /** In order of opening, which is the order of lingering out; closed ones are skipped. */
+  #lingering: ProducerBatch[] = []
+  #lingeringHead = 0
+  #openCount = 0
+  #memoryFree: number
+  #freeBuffers: Buffer[] = []
+
+  constructor(config: AccumulatorConfig) {
+    this.#config = config
+    this.#memoryFree = config.bufferMemory
+  }
+
+  get memoryFree(): number {
+    return this.#memoryFree
+  }
+
+  get openCount(): number {
+    return this.#openCount
+  }
+
+  /** When the oldest open batch has lingered long enough; `Infinity` without one. */
+  get deadline(): number {
+    const oldest = this.#oldestOpen()
+    return oldest === null ? Infinity : oldest.createdAt + this.#config.lingerMs
+  }
+
+  /**
+   * Writes the record into the partition's open batch, or into a new one, and gives that batch back: the record is its
+   * last. Null when buffer memory is short; nothing was written then.
+   * @throws {KafkaError} INVALID_RECORD for what the format cannot hold
+   */
+  append(
+    queue: PartitionQueue,
+    now: number,
+    timestamp: number,
+    key: RecordBytes,
+    value: RecordBytes,
+    headers: readonly RecordHeaderInput[],
+  ): ProducerBatch | null {
+    let batch = queue.open
+    if (batch !== null) {
+      if (batch.builder!.tryAppend(timestamp, key, value, headers)) {
+        batch.recordCount++
+        return batch
+      }
+      this.close(batch)
+    }
+    const size = Math.max(this.#config.batchSize, batchSizeUpperBound(key, value, headers))
+    if (size > this.#memoryFree) return null
+    batch = this.#open(queue, size, now)
+    try {
+      batch.builder!.tryAppend(timestamp, key, value, headers)
+    } catch (error) {
+      this.#discardEmpty(batch)
+      throw error
+    }
+    batch.recordCount = 1
+    if (batch.builder!.sizeInBytes >= this.#config.batchSize) this.close(batch)
+    return batch
+  }
+
+  /** Ends an open batch: what comes next goes into another. */
+  close(batch: ProducerBatch): void {
+    const queue = batch.queue
+    queue.open = null
+    this.#openCount--
+    queue.ready.push(batch)
+    this.readyQueues.add(queue)
+    if (!this.#config.compress) {
+      batch.state = 'ready'
+      return
+    }
+    batch.state = 'compressing'
+    this.toCompress.push(batch)
+  }
+
+  closeLingering(now: number): void {
+    for (let oldest = this.#oldestOpen(); oldest !== null; oldest = this.#oldestOpen()) {
+      if (oldest.createdAt + this.#config.lingerMs > now) return
+      this.close(oldest)
+    }
+  }
+
+  closeAll(): void {
+    for (let oldest = this.#oldestOpen(); oldest !== null; oldest = this.#oldestOpen()) this.close(oldest)
+  }
+
+  /** The batch has an outcome: its memory is free again. Its buffer is used again when no socket can still hold it. */
+  release(batch: ProducerBatch, reusable: boolean): void {
+    if (batch.state === 'open') {
+      batch.queue.open = null
+      this.#openCount--
+    }
+    batch.state = 'done'
+    this.incomplete.delete(batch)
+    this.#memoryFree += batch.memory
+    batch.memory = 0
+    const buffer = batch.builder?.buffer
+    if (reusable && buffer?.length === this.#config.batchSize && this.#freeBuffers.length < POOLED_BUFFERS_MAX)
+      this.#freeBuffers.push(buffer)
+    batch.builder = null
+  }
+
+  /** A batch gave way to its parts. Their memory is what they take, even beyond the limit: they must be sent. */
+  replace(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
+    this.release(batch, false)
+    for (const part of parts) {
+      this.#memoryFree -= part.memory
+      this.incomplete.add(part)
+    }
+  }
+
+  #open(queue: PartitionQueue, size: number, now: number): ProducerBatch {
+    const buffer = size === this.#config.batchSize ? this.#freeBuffers.pop() : undefined
+    const builder = buffer === undefined ? new RecordBatchBuilder({ batchSize: size }) : new RecordBatchBuilder({ buffer })
+    const batch = new ProducerBatch(queue, builder, new BatchDeliveries(), size, now)
+    this.#memoryFree -= size
+    this.incomplete.add(batch)
+    queue.open = batch
+    this.#openCount++
+    this.#lingering.push(batch)
+    return batch
+  }
+
+  #discardEmpty(batch: ProducerBatch): void {
+    this.release(batch, true)
+  }
+
+  #oldestOpen(): ProducerBatch | null {
+    while (this.#lingeringHead < this.#lingering.length) {
+      const batch = this.#lingering[this.#lingeringHead]!
+      if (batch.state === 'open') return this.#compactLingering(batch)
+      this.#lingeringHead++
+    }
+    this.#lingering = []
+    this.#lingeringHead = 0
+    return null
+  }
+
+  /** Drops the closed batches before `oldest` once they are most of the list. */
+  #compactLingering(oldest: ProducerBatch): ProducerBatch {
+    if (this.#lingeringHead >= COMPACT_AFTER && this.#lingeringHead * 2 >= this.#lingering.length) {
+      this.#lingering = this.#lingering.slice(this.#lingeringHead)
+      this.#lingeringHead = 0
+    }
+    return oldest
+  }
+}
+
+/** At least what the record takes as the only one of a batch. */
+export function batchSizeUpperBound(key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[]): number {
+  let size = BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + byteLength(key) + byteLength(value)
+  for (const [name, content] of headers) size += HEADER_OVERHEAD_BYTES_MAX + Buffer.byteLength(name) + byteLength(content)
+  return size
+}
+
+function byteLength(bytes: RecordBytes): number {
+  if (bytes === null) return 0
+  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
+}

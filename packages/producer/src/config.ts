@@ -1,0 +1,141 @@
+import { ConfigError } from '@millrace/protocol'
+import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
+import type { ClientOptions } from '@millrace/client'
+import type { CompressionType } from '@millrace/records'
+import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
+import type { Bytes } from './record.ts'
+
+/** Whose word a send waits for: every in-sync replica's, the leader's, or nobody's. */
+export type Acks = 'all' | 1 | 0
+
+/**
+ * Chooses a partition for a record that names none, in place of the built-in choice. It must return a whole number
+ * from 0 to `partitionCount` - 1; anything else fails the send.
+ */
+export type Partitioner = (topic: string, key: Bytes, partitionCount: number) => number
+
+/** Names and defaults are Java's (`acks`, `linger.ms`, `batch.size`, ...); see also `ClientOptions`. */
+export interface ProducerOptions extends ClientOptions {
+  /** Default `'all'`. */
+  readonly acks?: Acks
+  /** How long a batch waits for company before it is sent. Default 5. */
+  readonly lingerMs?: number
+  /** Bytes at which a batch is full. A larger record gets a batch of its own. Default 16384. */
+  readonly batchSize?: number
+  /** Bytes of records that may wait or be on their way; then sends wait, up to `maxBlockMs`. Default 33554432. */
+  readonly bufferMemory?: number
+  /** How long a send may wait for metadata or for buffer memory. Default 60000. */
+  readonly maxBlockMs?: number
+  /** Largest record, and largest request, in bytes before compression. Default 1048576. */
+  readonly maxRequestSize?: number
+  /** Default `'none'`. */
+  readonly compressionType?: CompressionType
+  /** Each record is stored once, and in order, whatever is retried. Needs `acks: 'all'`. Default true, or false with other acks. */
+  readonly enableIdempotence?: boolean
+  /** From send to success or failure at the latest, retries included. Default 120000. */
+  readonly deliveryTimeoutMs?: number
+  /** Default 5, which is also the most with idempotence. */
+  readonly maxInFlightRequestsPerConnection?: number
+  /** Default: murmur2 of the key as in Java; without a key, one partition after another for a batch's worth of bytes each (KIP-794). */
+  readonly partitioner?: Partitioner
+}
+
+/** Every option, with its default filled in. */
+export interface ProducerConfig {
+  readonly acks: -1 | 0 | 1
+  readonly lingerMs: number
+  readonly batchSize: number
+  readonly bufferMemory: number
+  readonly maxBlockMs: number
+  readonly maxRequestSize: number
+  readonly compressionType: CompressionType
+  readonly enableIdempotence: boolean
+  readonly deliveryTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly retryBackoffMs: number
+  readonly retryBackoffMaxMs: number
+  readonly maxInFlightRequestsPerConnection: number
+  readonly partitioner: Partitioner | null
+}
+
+const PRODUCER_OPTION_NAMES: readonly string[] = [
+  ...CLIENT_OPTION_NAMES,
+  'acks',
+  'lingerMs',
+  'batchSize',
+  'bufferMemory',
+  'maxBlockMs',
+  'maxRequestSize',
+  'compressionType',
+  'enableIdempotence',
+  'deliveryTimeoutMs',
+  'maxInFlightRequestsPerConnection',
+  'partitioner',
+]
+
+/**
+ * Checks the producer's own options and fills in the defaults; `ClusterClient` checks the rest.
+ * @throws {ConfigError}
+ */
+export function resolveProducerOptions(options: ProducerOptions): ProducerConfig {
+  refuseUnknownOptions(options, PRODUCER_OPTION_NAMES)
+  const acks = acksOption(options.acks)
+  const requestTimeoutMs = integerOption(options, 'requestTimeoutMs', 30_000, 1)
+  const lingerMs = integerOption(options, 'lingerMs', 5, 0)
+  const enableIdempotence = idempotenceOption(options, acks)
+  return {
+    acks,
+    lingerMs,
+    batchSize: integerOption(options, 'batchSize', 16_384, 0),
+    bufferMemory: integerOption(options, 'bufferMemory', 33_554_432, 1, Number.MAX_SAFE_INTEGER),
+    maxBlockMs: integerOption(options, 'maxBlockMs', 60_000, 0),
+    maxRequestSize: integerOption(options, 'maxRequestSize', 1_048_576, 1),
+    compressionType: oneOfOption(options, 'compressionType', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'none'),
+    enableIdempotence,
+    deliveryTimeoutMs: deliveryTimeoutOption(options, lingerMs, requestTimeoutMs),
+    requestTimeoutMs,
+    retryBackoffMs: integerOption(options, 'retryBackoffMs', 100, 0),
+    retryBackoffMaxMs: integerOption(options, 'retryBackoffMaxMs', 1_000, 0),
+    maxInFlightRequestsPerConnection: inFlightOption(options, enableIdempotence),
+    partitioner: partitionerOption(options.partitioner),
+  }
+}
+
+function acksOption(acks: unknown): -1 | 0 | 1 {
+  if (acks === undefined || acks === 'all') return -1
+  if (acks === 0 || acks === 1) return acks
+  throw new ConfigError('acks', acks, "'all', 1 or 0")
+}
+
+function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean {
+  const value: unknown = options.enableIdempotence
+  if (value === undefined) return acks === -1
+  if (typeof value !== 'boolean') throw new ConfigError('enableIdempotence', value, 'true or false')
+  if (value && acks !== -1)
+    throw new ConfigError('enableIdempotence', value, `false while acks is ${acks}: idempotence needs acks 'all'`)
+  return value
+}
+
+function inFlightOption(options: ProducerOptions, idempotent: boolean): number {
+  const value = integerOption(options, 'maxInFlightRequestsPerConnection', IDEMPOTENT_IN_FLIGHT_MAX, 1)
+  if (idempotent && value > IDEMPOTENT_IN_FLIGHT_MAX) {
+    const allowed = `1 to ${IDEMPOTENT_IN_FLIGHT_MAX} while enableIdempotence is true: brokers remember no more batches`
+    throw new ConfigError('maxInFlightRequestsPerConnection', value, allowed)
+  }
+  return value
+}
+
+/** As in Java, a default that is too short grows, and a value that is too short is refused. */
+function deliveryTimeoutOption(options: ProducerOptions, lingerMs: number, requestTimeoutMs: number): number {
+  const least = lingerMs + requestTimeoutMs
+  if (options.deliveryTimeoutMs === undefined) return Math.max(120_000, least)
+  const value = integerOption(options, 'deliveryTimeoutMs', 120_000, 1)
+  if (value < least) throw new ConfigError('deliveryTimeoutMs', value, `at least lingerMs + requestTimeoutMs, which is ${least}`)
+  return value
+}
+
+function partitionerOption(partitioner: unknown): Partitioner | null {
+  if (partitioner === undefined) return null
+  if (typeof partitioner === 'function') return partitioner as Partitioner
+  throw new ConfigError('partitioner', partitioner, 'a function of topic, key and partition count')
+}

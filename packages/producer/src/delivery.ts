@@ -1,0 +1,168 @@
+import { KafkaError } from '@millrace/protocol'
+import type { RecordMetadata } from './record.ts'
+
+/** Records of one `sendAll` that were stored one after another in one partition. */
+export interface DeliveredRange {
+  readonly partition: number
+  /** Offset of the first of them; -1 where the broker gives none (see `RecordMetadata`). */
+  readonly firstOffset: number
+  readonly lastOffset: number
+  readonly recordCount: number
+  /** When the broker stored them, where the topic says LogAppendTime; else -1 and each record keeps its own. */
+  readonly logAppendTime: number
+}
+
+export interface SendAllResult {
+  readonly topic: string
+  readonly recordCount: number
+  /** In no particular order. */
+  readonly ranges: readonly DeliveredRange[]
+}
+
+/** Some or all records of a `sendAll` were not stored. `code`, `retriable` and `cause` are the first failure's. */
+export class SendAllError extends KafkaError {
+  override readonly name: string = 'SendAllError'
+  readonly topic: string
+  /** What was stored nevertheless. */
+  readonly delivered: readonly DeliveredRange[]
+  readonly failedCount: number
+
+  constructor(topic: string, delivered: readonly DeliveredRange[], failedCount: number, recordCount: number, first: KafkaError) {
+    super(first.code, `${failedCount} of ${recordCount} records for ${topic} failed; the first: ${first.message}`, {
+      retriable: first.retriable,
+      cause: first,
+    })
+    this.topic = topic
+    this.delivered = delivered
+    this.failedCount = failedCount
+  }
+}
+
+/** What is known once a batch is done. */
+export interface BatchOutcome {
+  readonly topic: string
+  readonly partition: number
+  readonly baseOffset: number
+  /** -1 unless the topic says LogAppendTime. */
+  readonly logAppendTime: number
+  readonly error: KafkaError | null
+}
+
+type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] }
+
+/** The one promise of a `sendAll`: counts its records down as their batches finish. */
+export class SendAllDelivery {
+  readonly topic: string
+  readonly recordCount: number
+  readonly #resolve: (result: SendAllResult) => void
+  readonly #reject: (error: KafkaError) => void
+  readonly #delivered: Array<Mutable<DeliveredRange>> = []
+  readonly #lastByPartition = new Map<number, Mutable<DeliveredRange>>()
+  #left: number
+  #failed = 0
+  #firstError: KafkaError | null = null
+
+  constructor(topic: string, recordCount: number, resolve: (result: SendAllResult) => void, reject: (error: KafkaError) => void) {
+    this.topic = topic
+    this.recordCount = recordCount
+    this.#left = recordCount
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  deliver(outcome: BatchOutcome, firstDelta: number, count: number): void {
+    const { baseOffset, partition, logAppendTime, error } = outcome
+    if (error !== null) return this.fail(error, count)
+    const firstOffset = baseOffset < 0 ? -1 : baseOffset + firstDelta
+    const lastOffset = baseOffset < 0 ? -1 : firstOffset + count - 1
+    const last = this.#lastByPartition.get(partition)
+    if (last !== undefined && firstOffset >= 0 && last.lastOffset + 1 === firstOffset && last.logAppendTime === logAppendTime) {
+      last.lastOffset = lastOffset
+      last.recordCount += count
+    } else {
+      const range = { partition, firstOffset, lastOffset, recordCount: count, logAppendTime }
+      this.#delivered.push(range)
+      this.#lastByPartition.set(partition, range)
+    }
+    this.#countDown(count)
+  }
+
+  fail(error: KafkaError, count: number): void {
+    this.#firstError ??= error
+    this.#failed += count
+    this.#countDown(count)
+  }
+
+  #countDown(count: number): void {
+    this.#left -= count
+    if (this.#left > 0) return
+    if (this.#firstError === null) this.#resolve({ topic: this.topic, recordCount: this.recordCount, ranges: this.#delivered })
+    else this.#reject(new SendAllError(this.topic, this.#delivered, this.#failed, this.recordCount, this.#firstError))
+  }
+}
+
+/**
+ * Whose records a batch holds, in parallel arrays: a record sent alone costs three slots here and no object, a span of a
+ * `sendAll` one entry. `delta` is a record's place in the batch.
+ */
+export class BatchDeliveries {
+  #deltas: number[] = []
+  #timestamps: number[] = []
+  #resolves: Array<(metadata: RecordMetadata) => void> = []
+  #rejects: Array<(error: KafkaError) => void> = []
+  #spans: Span[] = []
+
+  addOne(
+    delta: number,
+    timestamp: number,
+    resolve: (metadata: RecordMetadata) => void,
+    reject: (error: KafkaError) => void,
+  ): void {
+    this.#deltas.push(delta)
+    this.#timestamps.push(timestamp)
+    this.#resolves.push(resolve)
+    this.#rejects.push(reject)
+  }
+
+  addSpan(delivery: SendAllDelivery, delta: number): void {
+    const last = this.#spans.at(-1)
+    if (last !== undefined && last.delivery === delivery && last.delta + last.count === delta) last.count++
+    else this.#spans.push({ delivery, delta, count: 1 })
+  }
+
+  settle(outcome: BatchOutcome): void {
+    const { topic, partition, baseOffset, logAppendTime, error } = outcome
+    for (let index = 0; index < this.#deltas.length; index++) {
+      if (error !== null) {
+        this.#rejects[index]!(error)
+        continue
+      }
+      const offset = baseOffset < 0 ? -1 : baseOffset + this.#deltas[index]!
+      const timestamp = logAppendTime < 0 ? this.#timestamps[index]! : logAppendTime
+      this.#resolves[index]!({ topic, partition, offset, timestamp })
+    }
+    for (const span of this.#spans) span.delivery.deliver(outcome, span.delta, span.count)
+  }
+
+  /** The deliveries of the records from `from` up to `to`, renumbered from zero, for a batch that was split. */
+  slice(from: number, to: number): BatchDeliveries {
+    const part = new BatchDeliveries()
+    for (let index = 0; index < this.#deltas.length; index++) {
+      const delta = this.#deltas[index]!
+      if (delta < from || delta >= to) continue
+      part.addOne(delta - from, this.#timestamps[index]!, this.#resolves[index]!, this.#rejects[index]!)
+    }
+    for (const span of this.#spans) {
+      const start = Math.max(span.delta, from)
+      const end = Math.min(span.delta + span.count, to)
+      if (start < end) part.#spans.push({ delivery: span.delivery, delta: start - from, count: end - start })
+    }
+    return part
+  }
+}
+
+interface Span {
+  readonly delivery: SendAllDelivery
+  readonly delta: number
+  count: number
+}

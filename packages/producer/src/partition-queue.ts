@@ -1,0 +1,53 @@
+import { PartitionSequences } from './idempotence.ts'
+import type { ProducerBatch } from './producer-batch.ts'
+import type { StickyPartitioner } from './sticky-partitioner.ts'
+
+/** What one partition has to send: one open batch and those that are ready, in order. */
+export class PartitionQueue {
+  readonly topic: TopicQueues
+  readonly partition: number
+  /** Node id; -1 while there is none. */
+  leader = -1
+  leaderEpoch = -1
+  open: ProducerBatch | null = null
+  /** Batches that may be sent or are being compressed, in the order to send. */
+  readonly ready: ProducerBatch[] = []
+  readonly sequences: PartitionSequences = new PartitionSequences()
+  /** Batches in requests. */
+  inFlight = 0
+  /** Epoch milliseconds before which nothing is sent, after a failure. */
+  retryAt = 0
+
+  constructor(topic: TopicQueues, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  /** Puts a batch that failed back among the ready ones, before all that come after it. */
+  requeue(batch: ProducerBatch): void {
+    const order = this.sequences.orderOf(batch)
+    let at = 0
+    while (at < this.ready.length && this.#precedes(this.ready[at]!, batch, order)) at++
+    this.ready.splice(at, 0, batch)
+  }
+
+  /** Without a sequence, a batch that was sent before precedes all that were not. */
+  #precedes(other: ProducerBatch, batch: ProducerBatch, order: number): boolean {
+    if (batch.hasSequence) return this.sequences.orderOf(other) < order
+    return other.attempts > 0 && other.createdAt <= batch.createdAt
+  }
+}
+
+/** A topic's queues and its choice of partition for records without a key. */
+export class TopicQueues {
+  readonly name: string
+  readonly partitioner: StickyPartitioner
+  topicId = ''
+  /** Empty until metadata has come. */
+  readonly partitions: PartitionQueue[] = []
+
+  constructor(name: string, partitioner: StickyPartitioner) {
+    this.name = name
+    this.partitioner = partitioner
+  }
+}

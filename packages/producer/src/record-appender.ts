@@ -1,0 +1,92 @@
+import { KafkaError } from '@millrace/protocol'
+import type { RecordHeaderInput } from '@millrace/records/internal'
+import { batchSizeUpperBound, type Accumulator } from './accumulator.ts'
+import type { ProducerConfig } from './config.ts'
+import { RecordTooLargeError } from './errors.ts'
+import { BATCH_HEADER_BYTES, KEY_SCRATCH_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './limits.ts'
+import { partitionForKey } from './murmur2.ts'
+import type { TopicQueues } from './partition-queue.ts'
+import type { ProducerBatch } from './producer-batch.ts'
+import { checkRecord, headerPairs, type Bytes, type RecordInput } from './record.ts'
+
+const NO_HEADERS: readonly RecordHeaderInput[] = []
+const UTF8_BYTES_PER_UNIT_MAX = 3
+
+/** Puts one record into the batch of the partition that is right for it. */
+export class RecordAppender {
+  readonly #config: ProducerConfig
+  readonly #accumulator: Accumulator
+  /** Keys that are strings are hashed here. */
+  readonly #scratch: Buffer = Buffer.allocUnsafeSlow(KEY_SCRATCH_BYTES)
+  readonly #sizeLimit: number
+
+  constructor(config: ProducerConfig, accumulator: Accumulator) {
+    this.#config = config
+    this.#accumulator = accumulator
+    this.#sizeLimit = Math.min(config.maxRequestSize, config.bufferMemory)
+  }
+
+  /** @throws {KafkaError} INVALID_RECORD, or {RecordTooLargeError} */
+  check(record: RecordInput, topic: string): void {
+    checkRecord(record, topic)
+    // Mostly it is plain that the record is small, and nothing needs to be measured.
+    const most = BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + mostBytes(record.value) + mostBytes(record.key ?? null)
+    if (record.headers === undefined && most <= this.#sizeLimit) return
+    const headers = record.headers === undefined ? NO_HEADERS : headerPairs(record.headers, topic)
+    const size = batchSizeUpperBound(record.key ?? null, record.value, headers)
+    const { maxRequestSize, bufferMemory } = this.#config
+    if (size > maxRequestSize) throw new RecordTooLargeError(topic, size, 'maxRequestSize', maxRequestSize)
+    if (size > bufferMemory) throw new RecordTooLargeError(topic, size, 'bufferMemory', bufferMemory)
+  }
+
+  /**
+   * Null when buffer memory is short. The record must have been checked, and the topic must have partitions.
+   * @throws {KafkaError} UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there
+   */
+  append(topic: TopicQueues, record: RecordInput, now: number, timestamp: number): ProducerBatch | null {
+    const key = record.key ?? null
+    const headers = record.headers === undefined ? NO_HEADERS : headerPairs(record.headers, topic.name)
+    const { partitions } = topic
+    if (record.partition !== undefined || this.#config.partitioner !== null || key !== null) {
+      const queue = partitions[this.#partitionOf(topic, record, key)]!
+      return this.#accumulator.append(queue, now, timestamp, key, record.value, headers)
+    }
+    const queue = partitions[topic.partitioner.choose(partitions)]!
+    const before = queue.open?.builder?.sizeInBytes ?? 0
+    const batch = this.#accumulator.append(queue, now, timestamp, key, record.value, headers)
+    if (batch === null) return null
+    const after = batch.builder!.sizeInBytes
+    topic.partitioner.account(after > before && batch.recordCount > 1 ? after - before : after)
+    return batch
+  }
+
+  #partitionOf(topic: TopicQueues, record: RecordInput, key: Bytes): number {
+    const count = topic.partitions.length
+    if (record.partition !== undefined) {
+      if (record.partition >= count) throw unknownPartition(topic.name, record.partition, count)
+      return record.partition
+    }
+    if (this.#config.partitioner !== null) {
+      const chosen: unknown = this.#config.partitioner(topic.name, key, count)
+      if (typeof chosen !== 'number' || !Number.isInteger(chosen) || chosen < 0 || chosen >= count) {
+        throw unknownPartition(topic.name, chosen, count)
+      }
+      return chosen
+    }
+    if (typeof key !== 'string') return partitionForKey(key!, count)
+    if (key.length * UTF8_BYTES_PER_UNIT_MAX > KEY_SCRATCH_BYTES) return partitionForKey(Buffer.from(key), count)
+    return partitionForKey(this.#scratch, count, 0, this.#scratch.write(key, 0, 'utf8'))
+  }
+}
+
+function mostBytes(bytes: Bytes): number {
+  if (bytes === null) return 0
+  return typeof bytes === 'string' ? bytes.length * UTF8_BYTES_PER_UNIT_MAX : bytes.length
+}
+
+function unknownPartition(topic: string, partition: unknown, count: number): KafkaError {
+  return new KafkaError(
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    `${topic} has ${count} partitions, 0 to ${count - 1}; there is no partition ${String(partition)}`,
+  )
+}

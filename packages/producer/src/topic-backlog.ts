@@ -1,0 +1,175 @@
+import { KafkaError } from '@millrace/protocol'
+import type { ClusterClient, Environment } from '@millrace/client/internal'
+import type { ProducerConfig } from './config.ts'
+import { SendTimeoutError } from './errors.ts'
+import { WAITING_SENDS_MAX } from './limits.ts'
+import { PartitionQueue, TopicQueues } from './partition-queue.ts'
+import { checkTopicName } from './record.ts'
+import { StickyPartitioner } from './sticky-partitioner.ts'
+import { failWaitingSend, type WaitingSend } from './waiting-sends.ts'
+
+/** A topic that was sent to, and the sends that wait for its metadata or for memory, first come first served. */
+export interface ProducerTopic {
+  readonly queues: TopicQueues
+  readonly waiting: WaitingSend[]
+  /** Whether its metadata is being awaited. */
+  isAwaited: boolean
+  /** Why its metadata did not come at the last try. */
+  lastError: KafkaError | null
+}
+
+interface BacklogOptions {
+  readonly config: ProducerConfig
+  readonly environment: Environment
+  readonly cluster: ClusterClient
+  setLeader(queue: PartitionQueue, leader: number, leaderEpoch: number): void
+  /** Goes on with a send; false when memory is short. */
+  resume(topic: ProducerTopic, send: WaitingSend, now: number): boolean
+  /** Something came that `run` should look at. */
+  changed(): void
+}
+
+/** The producer's topics, their metadata, and the sends that cannot be put into a batch yet. */
+export class TopicBacklog {
+  readonly #options: BacklogOptions
+  readonly #topics = new Map<string, ProducerTopic>()
+  readonly #backlogged = new Set<ProducerTopic>()
+  #count = 0
+  #isShortOfMemory = false
+
+  constructor(options: BacklogOptions) {
+    this.#options = options
+  }
+
+  get isShortOfMemory(): boolean {
+    return this.#isShortOfMemory
+  }
+
+  /** When the first send gives up waiting. */
+  get deadline(): number {
+    let deadline = Infinity
+    for (const topic of this.#backlogged) deadline = Math.min(deadline, topic.waiting[0]!.deadline)
+    return deadline
+  }
+
+  /** @throws {KafkaError} INVALID_TOPIC_EXCEPTION */
+  topic(name: string): ProducerTopic {
+    const known = this.#topics.get(name)
+    if (known !== undefined) return known
+    checkTopicName(name)
+    const { config, environment } = this.#options
+    const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, environment.random))
+    const topic: ProducerTopic = { queues, waiting: [], isAwaited: false, lastError: null }
+    this.#topics.set(name, topic)
+    return topic
+  }
+
+  /** @throws {SendTimeoutError} BUFFER_EXHAUSTED when too many wait already */
+  add(name: string, send: WaitingSend): void {
+    if (this.#count >= WAITING_SENDS_MAX) {
+      throw new SendTimeoutError(
+        'BUFFER_EXHAUSTED',
+        name,
+        this.#options.config.maxBlockMs,
+        `${this.#count} sends wait already; there was no room`,
+      )
+    }
+    const topic = this.#topics.get(name)!
+    topic.waiting.push(send)
+    this.#count++
+    this.#backlogged.add(topic)
+  }
+
+  *all(): Iterable<WaitingSend> {
+    for (const topic of this.#backlogged) yield* topic.waiting
+  }
+
+  /** Puts what can be put into batches there, and gives up what waited too long. */
+  run(now: number): void {
+    this.#isShortOfMemory = false
+    for (const topic of this.#backlogged) {
+      this.#expire(topic, now)
+      if (topic.queues.partitions.length === 0) this.#await(topic)
+      else if (!this.#isShortOfMemory) this.#drain(topic, now)
+      if (topic.waiting.length === 0) this.#backlogged.delete(topic)
+    }
+  }
+
+  failAll(error: KafkaError): void {
+    for (const topic of this.#backlogged) this.#failTopic(topic, error)
+    this.#backlogged.clear()
+  }
+
+  /** Takes over what the cluster's metadata says now. */
+  updateTopics(): void {
+    for (const topic of this.#topics.values()) this.#update(topic.queues)
+  }
+
+  #update(queues: TopicQueues): void {
+    const { cluster, setLeader } = this.#options
+    const metadata = cluster.topic(queues.name)
+    if (metadata === undefined) return
+    if (queues.topicId !== '' && queues.topicId !== metadata.id) for (const queue of queues.partitions) queue.leaderEpoch = -1
+    queues.topicId = metadata.id
+    for (let partition = queues.partitions.length; partition < metadata.partitions.length; partition++) {
+      queues.partitions.push(new PartitionQueue(queues, partition))
+    }
+    for (const known of metadata.partitions) {
+      if (known === undefined) continue
+      setLeader(queues.partitions[known.partition]!, known.leader, known.leaderEpoch)
+    }
+  }
+
+  #drain(topic: ProducerTopic, now: number): void {
+    const { waiting } = topic
+    let done = 0
+    while (done < waiting.length && this.#options.resume(topic, waiting[done]!, now)) done++
+    this.#isShortOfMemory = done < waiting.length
+    waiting.splice(0, done)
+    this.#count -= done
+  }
+
+  #expire(topic: ProducerTopic, now: number): void {
+    const { waiting, queues } = topic
+    let expired = 0
+    while (expired < waiting.length && waiting[expired]!.deadline <= now) {
+      const send = waiting[expired++]!
+      const { maxBlockMs } = this.#options.config
+      const isKnown = queues.partitions.length > 0
+      const error = isKnown
+        ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
+        : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
+      failWaitingSend(send, error)
+    }
+    waiting.splice(0, expired)
+    this.#count -= expired
+  }
+
+  #await(topic: ProducerTopic): void {
+    if (topic.isAwaited || topic.waiting.length === 0) return
+    topic.isAwaited = true
+    const { cluster, config } = this.#options
+    cluster.waitForTopic(topic.queues.name, { timeoutMs: Math.max(1, config.maxBlockMs) }).then(
+      () => this.#arrived(topic, null),
+      (error: unknown) => this.#arrived(topic, error as KafkaError),
+    )
+  }
+
+  #arrived(topic: ProducerTopic, error: KafkaError | null): void {
+    topic.isAwaited = false
+    topic.lastError = error
+    if (error === null) {
+      this.#update(topic.queues)
+    } else if (!(error instanceof KafkaError) || !error.retriable || error.fatal) {
+      this.#failTopic(topic, error)
+      this.#backlogged.delete(topic)
+    }
+    this.#options.changed()
+  }
+
+  #failTopic(topic: ProducerTopic, error: KafkaError): void {
+    for (const send of topic.waiting) failWaitingSend(send, error)
+    this.#count -= topic.waiting.length
+    topic.waiting.length = 0
+  }
+}

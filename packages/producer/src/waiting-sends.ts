@@ -1,0 +1,29 @@
+import type { KafkaError } from '@millrace/protocol'
+import type { SendAllDelivery } from './delivery.ts'
+import type { FlushWait } from './flush-wait.ts'
+import type { RecordInput, RecordMetadata } from './record.ts'
+
+/** A `send` or `sendAll` of which some records could not be put into a batch yet. */
+export interface WaitingSend {
+  readonly records: readonly RecordInput[]
+  /** The first record that still waits. */
+  next: number
+  /** Epoch milliseconds. */
+  readonly deadline: number
+  readonly resolve: ((metadata: RecordMetadata) => void) | null
+  readonly reject: ((error: KafkaError) => void) | null
+  /** Instead of `resolve` and `reject` for a `sendAll`. */
+  readonly delivery: SendAllDelivery | null
+  flushes: FlushWait[] | null
+}
+
+/** Ends a send whose remaining records cannot be sent. */
+export function failWaitingSend(send: WaitingSend, error: KafkaError): void {
+  if (send.delivery === null) send.reject!(error)
+  else send.delivery.fail(error, send.records.length - send.next)
+  arriveAll(send.flushes)
+}
+
+export function arriveAll(flushes: readonly FlushWait[] | null): void {
+  if (flushes !== null) for (const flush of flushes) flush.arrived()
+}
