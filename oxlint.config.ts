@@ -57,6 +57,8 @@ export default defineConfig({
     'no-unused-vars': 'error',
     eqeqeq: 'error',
     'no-console': 'error',
+    'max-lines': ['error', { max: 400 }],
+    'max-lines-per-function': ['error', { max: 70 }],
     // Short-circuits and bit arithmetic are how codecs are written.
     'no-bitwise': 'off',
     'no-underscore-dangle': 'off',
@@ -88,6 +90,7 @@ export default defineConfig({
       excludeFiles: tests,
       rules: { 'no-restricted-imports': ['error', { patterns: [siblingBan(name)] }] },
     })),
+    { files: ['**/*.test.ts', 'packages/*/test/**', 'integration/**'], rules: { 'max-lines-per-function': 'off', 'max-lines': 'off' } },
     { files: ['oxlint.config.ts', 'vitest.config.ts', '**/vitest.config.ts', '**/vitest.*.config.ts'], rules: { 'import/no-default-export': 'off' } },
     { files: ['scripts/**', 'examples/**', 'integration/**', 'benchmarks/**', 'packages/*/codegen/**', 'packages/*/vectors/**', 'packages/*/src/cli/**'], rules: { 'no-console': 'off' } },
   ],
