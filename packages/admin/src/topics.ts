@@ -8,7 +8,6 @@ import {
   brokerTimeoutMs,
   checkName,
   checkNames,
-  checkUnique,
   collectError,
   finish,
   invalidArgument,
@@ -179,15 +178,16 @@ function creatable(topic: NewTopic): CreatableTopic {
   }
   if (numPartitions !== undefined) checkCount(`numPartitions of topic ${name}`, numPartitions)
   if (replicationFactor !== undefined) checkCount(`replicationFactor of topic ${name}`, replicationFactor, 0x7fff)
-  const names = Object.keys(configs ?? {})
-  for (const config of names) checkName(`config of topic ${name}`, config)
-  checkUnique(`config of topic ${name}`, names)
+  for (const [config, value] of Object.entries(configs ?? {})) {
+    checkName(`config of topic ${name}`, config)
+    if (typeof value !== 'string') throw invalidArgument(`config ${config} of topic ${name}`, value, 'a string')
+  }
   return {
     name,
     numPartitions: numPartitions ?? BROKER_DEFAULT,
     replicationFactor: replicationFactor ?? BROKER_DEFAULT,
     assignments: (assignments ?? []).map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds: [...brokerIds] })),
-    configs: Object.entries(configs ?? {}).map(([config, value]) => ({ name: config, value: String(value) })),
+    configs: Object.entries(configs ?? {}).map(([config, value]) => ({ name: config, value })),
   }
 }
 

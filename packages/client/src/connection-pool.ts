@@ -56,7 +56,7 @@ export class ConnectionPool {
 
   /** Closes connections to nodes that are not among `nodeIds`. */
   retain(nodeIds: (nodeId: number) => boolean): void {
-    for (const nodeId of [...this.#nodes.keys()])
+    for (const nodeId of this.#nodes.keys())
       if (!nodeIds(nodeId)) this.#drop(nodeId, `node ${nodeId} is no longer in the cluster`)
   }
 
@@ -64,7 +64,7 @@ export class ConnectionPool {
   closeUnused(nodeId: number): void {
     const node = this.#nodes.get(nodeId)
     if (node === undefined) return
-    for (const connection of [...node.connections.values()]) {
+    for (const connection of node.connections.values()) {
       if (connection.pendingCount === 0) connection.close(connectionFailed(node.endpoint, 'no longer needed', undefined))
     }
     if (node.connections.size === 0) this.#nodes.delete(nodeId)
@@ -102,14 +102,14 @@ export class ConnectionPool {
   }
 
   close(error: KafkaError): void {
-    for (const node of this.#nodes.values()) for (const connection of [...node.connections.values()]) connection.close(error)
+    for (const node of this.#nodes.values()) for (const connection of node.connections.values()) connection.close(error)
     this.#nodes.clear()
   }
 
   #drop(nodeId: number, reason: string): void {
     const node = this.#nodes.get(nodeId)!
     this.#nodes.delete(nodeId)
-    for (const connection of [...node.connections.values()]) connection.close(connectionFailed(node.endpoint, reason, undefined))
+    for (const connection of node.connections.values()) connection.close(connectionFailed(node.endpoint, reason, undefined))
   }
 
   #open(nodeId: number, node: PooledNode, role: string): Connection {
@@ -142,8 +142,8 @@ export class ConnectionPool {
   }
 
   #backOff(node: PooledNode): void {
-    const { clock, random } = this.#options.environment
-    node.retryAt = clock.now() + this.#reconnect.delayMs(node.failures, random())
+    const { environment } = this.#options
+    node.retryAt = environment.clock.now() + this.#reconnect.delayMs(node.failures, environment.random())
     node.failures++
   }
 }

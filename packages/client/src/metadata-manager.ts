@@ -123,7 +123,7 @@ export class MetadataManager {
   }
 
   #refreshPeriodically(): void {
-    for (const [topic, tracked] of [...this.#tracked]) {
+    for (const [topic, tracked] of this.#tracked) {
       if (tracked.isUsed) {
         tracked.isUsed = false
       } else {
@@ -193,7 +193,7 @@ export class MetadataManager {
     for (const node of this.cache.nodes.values()) pool.setEndpoint(node.id, node)
     pool.retain((id) => id < 0 || this.cache.nodes.has(id))
     this.#options.config.bootstrapServers.forEach((_, index) => pool.closeUnused(-1 - index))
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of this.#listeners) listener()
   }
 
   /** The bootstrap servers in random order, so that many clients do not all meet at the first. */

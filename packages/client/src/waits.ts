@@ -48,7 +48,7 @@ export class Waits {
   /** Rejects every wait, now and later. */
   close(error: KafkaError): void {
     this.#closedWith ??= error
-    for (const reject of [...this.#pending]) reject(error)
+    for (const reject of this.#pending) reject(error)
     this.#pending.clear()
   }
 
@@ -61,7 +61,7 @@ export class Waits {
       }
       const fail = (error: unknown): void => {
         end()
-        reject(error as Error)
+        reject(error)
       }
       const onAbort = (): void => fail(aborted(signal!))
       promise.then((value) => {
