@@ -1,5 +1,8 @@
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { resolveTopicConfig } from '../config/topic-config.ts'
+import { FetchService } from '../fetch/fetch-service.ts'
+import { GroupCoordinator } from '../coordinator/group-coordinator.ts'
+import { OffsetsTopic } from '../coordinator/offsets-topic.ts'
 import { allHandlers } from '../handlers/all-handlers.ts'
 import { LogManager, type LogManagerOptions } from '../log/log-manager.ts'
 import { Controller } from '../metadata/controller.ts'
@@ -44,6 +47,7 @@ export class BrokerCore {
   readonly #services: BrokerServices
   readonly #sessions = new Set<ServerSession>()
   readonly #logAlarm: Alarm
+  readonly #groupAlarm: Alarm
   #endpoint: Endpoint
   #nextConnectionId = 1
   #closed = false
@@ -65,6 +69,19 @@ export class BrokerCore {
     const controller = new Controller({ nodeId, config, image, journal, topics, events: this.#events, random })
     controller.start(clock.now())
     this.#logs.moveStraysAside()
+    const groups = new GroupCoordinator({
+      config,
+      random,
+      events: this.#events,
+      log: new OffsetsTopic({ config, controller, topics }),
+      onEarlierDeadline: (at) => this.#groupAlarm.set(at),
+    })
+    this.#groupAlarm = new Alarm(clock, (now) => {
+      groups.tick(now)
+      this.#groupAlarm.set(groups.deadline)
+    })
+    groups.load(clock.now())
+    topics.onDeleted((topic) => groups.topicDeleted(topic, clock.now()))
     const endpoint = (): Endpoint => this.#endpoint
     this.#services = {
       nodeId,
@@ -81,6 +98,8 @@ export class BrokerCore {
       image,
       controller,
       producerIds: new ProducerIdAllocator(controller, clock),
+      groups,
+      fetches: new FetchService(clock, random),
     }
     this.#logAlarm = new Alarm(clock, (now) => this.#tickLogs(now))
     this.#logAlarm.set(this.#logs.deadline)
@@ -124,6 +143,7 @@ export class BrokerCore {
     if (this.#closed) return false
     this.#closed = true
     this.#logAlarm.cancel()
+    this.#groupAlarm.cancel()
     for (const session of [...this.#sessions]) session.close(reason)
     return true
   }

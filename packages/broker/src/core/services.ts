@@ -1,8 +1,10 @@
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { GroupCoordinator } from '../coordinator/group-coordinator.ts'
 import type { Controller } from '../metadata/controller.ts'
 import type { MetadataImage } from '../metadata/metadata-image.ts'
 import type { ServedApi } from './api-router.ts'
 import type { BrokerEvents } from './broker-events.ts'
+import type { FetchService } from '../fetch/fetch-service.ts'
 import type { Clock } from './clock.ts'
 import type { ProducerIds, TopicRegistry } from './topic-registry.ts'
 
@@ -31,4 +33,7 @@ export interface BrokerServices {
   /** Changes topics and configurations. */
   readonly controller: Controller
   readonly producerIds: ProducerIds
+  readonly groups: GroupCoordinator
+  /** Fetch sessions, and the Fetch and Produce requests that wait. */
+  readonly fetches: FetchService
 }

@@ -1,0 +1,191 @@
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import {
+  produceApi,
+  type BatchIndexAndErrorMessage,
+  type LeaderIdAndEpoch,
+  type PartitionProduceData,
+  type PartitionProduceResponse,
+  type ProduceRequest,
+  type ProduceResponse,
+} from '@millrace/protocol/apis/produce'
+import { compressionOf } from '@millrace/records/internal'
+import { Deferred } from '../core/deferred.ts'
+import { NO_RESPONSE, type Handler, type RequestContext } from '../core/handler.ts'
+import type { Topic } from '../core/topic-registry.ts'
+import type { Parked } from '../fetch/parked-requests.ts'
+import { LogError } from '../log/log-error.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+
+const NO_LEADER: LeaderIdAndEpoch = { leaderId: -1, leaderEpoch: -1 }
+const NO_RECORD_ERRORS: BatchIndexAndErrorMessage[] = []
+const ACKS_ALL = -1
+/** From here on requests name topics by their id. */
+const TOPIC_ID_VERSION = 13
+/** Clients before it do not know the codec (KIP-110). */
+const ZSTD_VERSION = 7
+const SMALLEST_HEADER_BYTES = 61
+
+/**
+ * Produce: Kafka's validation, idempotence, LogAppendTime, acks 0, 1 and all. With one replica, acks=all differs from 1 only under
+ * `flush: 'fsync'`. Transactions are not served: a request with a transactional id is refused.
+ */
+export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
+  api: produceApi,
+  minVersion: 3,
+  maxVersion: 13,
+  handle(request, context) {
+    const appends = new Appends(request, context)
+    if (request.acks === 0) {
+      if (appends.firstError !== null) context.connection.close(`Produce with acks=0 failed: ${appends.firstError}`)
+      return NO_RESPONSE
+    }
+    if (request.acks !== ACKS_ALL || appends.isReady()) return appends.response
+    appends.parkUntil(context.now + Math.max(0, request.timeoutMs))
+    return appends.reply
+  },
+}
+
+/** The appends of one request, and what becomes of them: Kafka's `DelayedProduce`. */
+class Appends implements Parked {
+  readonly reply: Deferred<ProduceResponse> = new Deferred()
+  readonly response: ProduceResponse
+  /** Why a partition was refused, for the one who gets no reply. */
+  firstError: string | null = null
+  readonly logs: PartitionLog[] = []
+  /** What waits for its log's high watermark to reach an offset, at the index of its log. */
+  readonly #waiting: { partition: PartitionProduceResponse; end: number }[] = []
+  readonly #context: RequestContext
+  #forgetConnection: (() => void) | null = null
+
+  constructor(request: ProduceRequest, context: RequestContext) {
+    this.#context = context
+    const requestError = checkRequest(request)
+    const { parked } = context.broker.fetches
+    parked.hold()
+    try {
+      this.response = { responses: [], throttleTimeMs: 0, nodeEndpoints: [] }
+      for (const data of request.topicData) {
+        const topic =
+          context.version >= TOPIC_ID_VERSION ? context.broker.topics.byId(data.topicId) : context.broker.topics.byName(data.name)
+        const partitionResponses = data.partitionData.map((partition) => this.#append(topic, partition, requestError))
+        this.response.responses.push({ name: data.name, topicId: data.topicId, partitionResponses })
+      }
+    } finally {
+      parked.release()
+    }
+  }
+
+  parkUntil(until: number): void {
+    const leave = this.#context.broker.fetches.parked.park(this, until)
+    this.#forgetConnection = this.#context.connection.onClose(leave)
+  }
+
+  isReady(): boolean {
+    return this.logs.every((log, index) => log.highWatermark >= this.#waiting[index]!.end || log.failure !== null || log.closed)
+  }
+
+  finish(): void {
+    this.#forgetConnection?.()
+    for (const [index, log] of this.logs.entries()) {
+      const { partition, end } = this.#waiting[index]!
+      if (log.highWatermark >= end) continue
+      const failed = log.failure !== null || log.closed
+      Object.assign(partition, {
+        errorCode: failed ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.REQUEST_TIMED_OUT,
+        baseOffset: -1n,
+        logAppendTimeMs: -1n,
+        logStartOffset: -1n,
+        errorMessage: failed
+          ? (log.failure?.message ?? `${log.name} is closed`)
+          : `${log.name}: the disk did not confirm in time`,
+      })
+    }
+    this.reply.complete(this.response)
+  }
+
+  #append(topic: Topic | undefined, data: PartitionProduceData, requestError: LogError | null): PartitionProduceResponse {
+    const { version, now } = this.#context
+    if (requestError !== null) return this.#refused(data.index, requestError)
+    const partition = topic?.partitions[data.index]
+    if (partition === undefined) {
+      const isUnknownId = topic === undefined && version >= TOPIC_ID_VERSION
+      return this.#failed(data.index, isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+    }
+    const { log } = partition
+    try {
+      const batch = data.records ?? EMPTY
+      checkCodec(batch, version, log.name)
+      const result = log.append(batch, { now, origin: 'client' })
+      const response: PartitionProduceResponse = {
+        index: data.index,
+        errorCode: ErrorCode.NONE,
+        baseOffset: BigInt(result.baseOffset),
+        logAppendTimeMs: BigInt(result.logAppendTime),
+        logStartOffset: BigInt(result.logStartOffset),
+        recordErrors: NO_RECORD_ERRORS,
+        errorMessage: null,
+        currentLeader: NO_LEADER,
+      }
+      if (log.highWatermark <= result.lastOffset) {
+        this.logs.push(log)
+        this.#waiting.push({ partition: response, end: result.lastOffset + 1 })
+      }
+      return response
+    } catch (error) {
+      return this.#refused(data.index, error)
+    }
+  }
+
+  #refused(index: number, error: unknown): PartitionProduceResponse {
+    const response = this.#failed(index, produceErrorCode(error), error instanceof Error ? error.message : String(error))
+    if (error instanceof LogError && error.recordErrors.length > 0) {
+      response.recordErrors = error.recordErrors.map(({ index: batchIndex, message }) => ({
+        batchIndex,
+        batchIndexErrorMessage: message,
+      }))
+    }
+    return response
+  }
+
+  #failed(index: number, errorCode: number, errorMessage: string | null): PartitionProduceResponse {
+    this.firstError ??= errorMessage ?? `partition ${index} is unknown`
+    return {
+      index,
+      errorCode,
+      baseOffset: -1n,
+      logAppendTimeMs: -1n,
+      logStartOffset: -1n,
+      recordErrors: NO_RECORD_ERRORS,
+      errorMessage,
+      currentLeader: NO_LEADER,
+    }
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0)
+
+/** What is wrong with the request as a whole, told for each partition as the response has no place of its own for it. */
+function checkRequest(request: ProduceRequest): LogError | null {
+  if (request.acks !== 0 && request.acks !== 1 && request.acks !== ACKS_ALL) {
+    return new LogError('INVALID_REQUIRED_ACKS', `acks is ${request.acks}; it must be -1, 0 or 1`)
+  }
+  if (request.transactionalId !== null) {
+    return new LogError(
+      'INVALID_TXN_STATE',
+      `transactional id ${JSON.stringify(request.transactionalId)}: transactions are not served`,
+    )
+  }
+  return null
+}
+
+function checkCodec(batch: Buffer, version: number, where: string): void {
+  if (version >= ZSTD_VERSION || batch.length < SMALLEST_HEADER_BYTES || compressionOf(batch, 0) !== 'zstd') return
+  throw new LogError('UNSUPPORTED_COMPRESSION_TYPE', `${where}: zstd needs Produce version ${ZSTD_VERSION}; this is ${version}`)
+}
+
+/** Never UNKNOWN_SERVER_ERROR: idempotent Java producers lose their sequence over it (KAFKA-14034). What is not foreseen is retriable. */
+function produceErrorCode(error: unknown): number {
+  if (!(error instanceof KafkaError)) return ErrorCode.KAFKA_STORAGE_ERROR
+  const codes: Readonly<Record<string, number>> = ErrorCode
+  return codes[error.code] ?? ErrorCode.KAFKA_STORAGE_ERROR
+}
