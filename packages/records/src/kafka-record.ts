@@ -40,6 +40,15 @@ export class KafkaRecord {
     this.#end = end
   }
 
+  /** Null unless the batch was read with one. */
+  get topic(): string | null {
+    return this.batch.topic
+  }
+
+  get partition(): number | null {
+    return this.batch.partition
+  }
+
   get offset(): number {
     return this.batch.baseOffset + this.#offsetDelta
   }
