@@ -1,0 +1,22 @@
+/** DeleteGroups v0-3: groups without members, with all their offsets. */
+import { ErrorCode } from '@millrace/protocol'
+import { deleteGroupsApi, type DeleteGroupsRequest, type DeleteGroupsResponse } from '@millrace/protocol/apis/delete-groups'
+import type { Handler } from '../core/handler.ts'
+
+const MESSAGES: ReadonlyMap<number, string> = new Map([
+  [ErrorCode.GROUP_ID_NOT_FOUND, 'The group does not exist.'],
+  [ErrorCode.NON_EMPTY_GROUP, 'The group has members.'],
+])
+
+export const deleteGroupsHandler: Handler<DeleteGroupsRequest, DeleteGroupsResponse> = {
+  api: deleteGroupsApi,
+  minVersion: 0,
+  maxVersion: 3,
+  handle(request, { broker, now }) {
+    const results = [...new Set(request.groupsNames)].map((groupId) => {
+      const errorCode = groupId === '' ? ErrorCode.INVALID_GROUP_ID : broker.groups.deleteGroup(groupId, now)
+      return { groupId, errorCode, errorMessage: MESSAGES.get(errorCode) ?? null }
+    })
+    return { throttleTimeMs: 0, results }
+  },
+}

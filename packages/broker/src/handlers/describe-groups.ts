@@ -1,0 +1,65 @@
+/** DescribeGroups v0-6. What members said and got is shown while the group is stable. An unknown group is Dead, from v6 an error. */
+import { ErrorCode } from '@millrace/protocol'
+import {
+  describeGroupsApi,
+  type DescribedGroup,
+  type DescribeGroupsRequest,
+  type DescribeGroupsResponse,
+} from '@millrace/protocol/apis/describe-groups'
+import type { ClassicGroup } from '../coordinator/classic-group.ts'
+import type { Handler } from '../core/handler.ts'
+import { GROUP_OPERATIONS, OPERATIONS_OMITTED } from './authorized-operations.ts'
+
+const NOT_FOUND_SINCE = 6
+const EMPTY: Buffer = Buffer.alloc(0)
+
+export const describeGroupsHandler: Handler<DescribeGroupsRequest, DescribeGroupsResponse> = {
+  api: describeGroupsApi,
+  minVersion: 0,
+  maxVersion: 6,
+  handle(request, { broker, version }) {
+    const operations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_OMITTED
+    const groups = request.groups.map((groupId) => {
+      const group = broker.groups.group(groupId)
+      if (group !== undefined) return describe(group, operations)
+      if (groupId === '') return absent(groupId, ErrorCode.INVALID_GROUP_ID, null)
+      if (version < NOT_FOUND_SINCE) return absent(groupId, ErrorCode.NONE, null)
+      return absent(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`)
+    })
+    return { throttleTimeMs: 0, groups }
+  },
+}
+
+function absent(groupId: string, errorCode: number, errorMessage: string | null): DescribedGroup {
+  return {
+    errorCode,
+    errorMessage,
+    groupId,
+    groupState: 'Dead',
+    protocolType: '',
+    protocolData: '',
+    members: [],
+    authorizedOperations: OPERATIONS_OMITTED,
+  }
+}
+
+function describe(group: ClassicGroup, authorizedOperations: number): DescribedGroup {
+  const protocol = group.state === 'Stable' ? group.protocol : null
+  return {
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    groupId: group.id,
+    groupState: group.state,
+    protocolType: group.protocolType ?? '',
+    protocolData: protocol ?? '',
+    members: [...group.members.values()].map((member) => ({
+      memberId: member.id,
+      groupInstanceId: member.instanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      memberMetadata: protocol === null ? EMPTY : member.metadata(protocol),
+      memberAssignment: protocol === null ? EMPTY : member.assignment,
+    })),
+    authorizedOperations,
+  }
+}

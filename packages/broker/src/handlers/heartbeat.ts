@@ -1,0 +1,20 @@
+/** Heartbeat v0-4: keeps a member's session, and tells it when to rejoin. */
+import { ErrorCode } from '@millrace/protocol'
+import { heartbeatApi, type HeartbeatRequest, type HeartbeatResponse } from '@millrace/protocol/apis/heartbeat'
+import type { Handler, RequestContext } from '../core/handler.ts'
+
+export const heartbeatHandler: Handler<HeartbeatRequest, HeartbeatResponse> = {
+  api: heartbeatApi,
+  minVersion: 0,
+  maxVersion: 4,
+  handle(request, context) {
+    return { throttleTimeMs: 0, errorCode: beat(request, context) }
+  },
+}
+
+function beat(request: HeartbeatRequest, { broker, now }: RequestContext): number {
+  if (request.groupId === '') return ErrorCode.INVALID_GROUP_ID
+  const group = broker.groups.group(request.groupId)
+  if (group === undefined || group.state === 'Empty') return ErrorCode.UNKNOWN_MEMBER_ID
+  return broker.groups.membership.heartbeat(group, request, now)
+}
