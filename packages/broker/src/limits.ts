@@ -53,3 +53,5 @@ export const CHECKPOINT_INTERVAL_MS = 60_000
 export const JOURNAL_READ_BYTES: number = 1024 * 1024
 /** How long `Broker.close` waits for clients to take their last replies before it cuts them off. */
 export const CLOSE_GRACE_MS = 1000
+/** Rounds of taking over a stale lock; more mean that several processes start on the directory at once. */
+export const LOCK_ATTEMPTS_MAX = 5

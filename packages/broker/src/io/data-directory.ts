@@ -1,25 +1,11 @@
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { join, resolve } from 'node:path'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { randomUuid } from '../metadata/uuid.ts'
 import { BrokerStartError } from './broker-start-error.ts'
+import { DirectoryLock, isLockFile } from './directory-lock.ts'
 import { formatMetaProperties, parseMetaProperties, type MetaProperties } from './meta-properties.ts'
 
 const META_FILE = 'meta.properties'
-const LOCK_FILE = '.lock'
-/** A lock may go stale and be taken by another between two looks; more rounds than this mean that others fight for it. */
-const LOCK_ATTEMPTS_MAX = 5
 
 export interface ExpectedOwner {
   readonly nodeId: number
@@ -31,11 +17,12 @@ export interface ExpectedOwner {
 export class DataDirectory {
   readonly path: string
   readonly meta: MetaProperties
-  #released = false
+  readonly #lock: DirectoryLock
 
-  private constructor(path: string, meta: MetaProperties) {
+  private constructor(path: string, meta: MetaProperties, lock: DirectoryLock) {
     this.path = path
     this.meta = meta
+    this.#lock = lock
   }
 
   /**
@@ -44,28 +31,24 @@ export class DataDirectory {
    */
   static open(directory: string, owner: ExpectedOwner): DataDirectory {
     const path = resolve(directory)
-    attempt(path, 'create', () => mkdirSync(path, { recursive: true }))
-    const names = attempt(path, 'read', () => readdirSync(path)).filter(
-      (name) => name !== LOCK_FILE && !name.startsWith(`${LOCK_FILE}.`),
-    )
+    attempt(path, 'create', () => makeDirectory(path))
+    const names = attempt(path, 'read', () => readdirSync(path)).filter((name) => !isLockFile(name))
     if (names.length > 0 && !names.includes(META_FILE) && !names.every((name) => name === `${META_FILE}.tmp`)) {
       const message = `${path} is not empty and has no ${META_FILE}: it is not a broker's. Choose an empty or new directory`
       throw new BrokerStartError('DATA_DIR_FOREIGN', message)
     }
-    lock(path)
+    const lock = attempt(path, 'lock', () => DirectoryLock.take(path))
     try {
-      return new DataDirectory(path, names.includes(META_FILE) ? readMeta(path, owner) : writeMeta(path, owner))
+      return new DataDirectory(path, names.includes(META_FILE) ? readMeta(path, owner) : writeMeta(path, owner), lock)
     } catch (error) {
-      rmSync(join(path, LOCK_FILE), { force: true })
+      lock.release()
       throw error
     }
   }
 
   /** Gives the lock back. Safe to call twice. */
   release(): void {
-    if (this.#released) return
-    this.#released = true
-    rmSync(join(this.path, LOCK_FILE), { force: true })
+    this.#lock.release()
   }
 }
 
@@ -101,64 +84,21 @@ function writeMeta(path: string, owner: ExpectedOwner): MetaProperties {
   return meta
 }
 
-/**
- * One process per directory. The lock file holds the owner's process id; one whose process is gone (kill -9) is stale. The file
- * appears with its content in one step (a link to a file of our own), so that nobody reads a lock without an owner.
- */
-function lock(path: string): void {
-  const file = join(path, LOCK_FILE)
-  const own = `${file}.${process.pid}`
-  attempt(path, 'write', () => writeFileSync(own, `${process.pid}\n`))
-  try {
-    for (let round = 0; round < LOCK_ATTEMPTS_MAX; round++) {
-      try {
-        linkSync(own, file)
-        return
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(path, 'lock', error)
-      }
-      const holder = lockHolder(file)
-      if (holder !== null && (holder === process.pid || isAlive(holder))) throw locked(path, holder)
-      rmSync(file, { force: true })
-    }
-    throw locked(path, lockHolder(file))
-  } finally {
-    rmSync(own, { force: true })
-  }
-}
-
-function locked(path: string, holder: number | null): BrokerStartError {
-  const who = holder === process.pid ? 'this process already' : `process ${holder ?? 'unknown'}`
-  return new BrokerStartError(
-    'DATA_DIR_LOCKED',
-    `${path} is in use by ${who}: close that broker first, or choose another directory`,
-  )
-}
-
-function lockHolder(file: string): number | null {
-  try {
-    const pid = Number(readFileSync(file, 'utf8').trim())
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : null
-  } catch {
-    return null
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 function attempt<T>(path: string, what: string, action: () => T): T {
   try {
     return action()
   } catch (error) {
+    if (error instanceof BrokerStartError) throw error
     throw unusable(path, what, error)
   }
+}
+
+/** Not mkdir's `recursive`: on a file system that refuses (/proc) Node tries for ever. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeDirectory(parent)
+  mkdirSync(path)
 }
 
 function unusable(path: string, what: string, error: unknown): BrokerStartError {

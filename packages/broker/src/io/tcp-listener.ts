@@ -91,5 +91,12 @@ function bindError(host: string, port: number, error: NodeJS.ErrnoException): Br
       error,
     )
   }
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new BrokerStartError(
+      'LISTEN_FAILED',
+      `${host} is no address of this machine: choose one that is, or 0.0.0.0 for all`,
+      error,
+    )
+  }
   return new BrokerStartError('LISTEN_FAILED', `cannot listen on ${host}:${port}: ${error.message}`, error)
 }
