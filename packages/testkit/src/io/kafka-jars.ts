@@ -19,15 +19,20 @@ export async function javaMissing(): Promise<string | undefined> {
   if (java === undefined || java.exitCode !== 0) return 'no java on the PATH (Kafka needs Java 17 or later)'
   const major = Number(/version "(\d+)/.exec(java.stderr)?.[1] ?? 0)
   if (major < 17) return `java is version ${major}; Kafka needs 17 or later`
-  if (existsSync(jarDir())) return undefined
+  if (kafkaJarsThere()) return undefined
   const maven = await run('mvn', ['-version']).catch(() => undefined)
   return maven?.exitCode === 0 ? undefined : "no mvn on the PATH to fetch Kafka's jars with (run integration/setup.ts)"
+}
+
+/** Whether Maven has fetched the jars already. */
+export function kafkaJarsThere(): boolean {
+  return existsSync(jarDir())
 }
 
 /** The class path of Kafka's broker and tools; fetched by Maven the first time. */
 export async function kafkaClassPath(): Promise<string> {
   const target = jarDir()
-  if (!existsSync(target)) await fetchJars(target)
+  if (!kafkaJarsThere()) await fetchJars(target)
   return `${target}/*`
 }
 

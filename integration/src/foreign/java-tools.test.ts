@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { describeOn, uniqueName } from '../suite.ts'
+import { brokerUnderTest } from './broker-under-test.ts'
+import { kafkaTool, missing, tryKafkaTool } from './tools.ts'
+
+await describeOn("Kafka's topic and configuration tools", brokerUnderTest, [missing.java], (broker) => {
+  const topics = (...args: string[]): Promise<string> =>
+    kafkaTool('kafka-topics', ['--bootstrap-server', broker.bootstrapServers, ...args])
+
+  test('kafka-broker-api-versions reads our version ranges', async () => {
+    const printed = await kafkaTool('kafka-broker-api-versions', ['--bootstrap-server', broker.bootstrapServers])
+    expect(printed).toContain('(id: 1 rack: null isFenced: false)')
+    expect(printed).toMatch(/Produce\(0\): 0 to \d+ \[usable: \d+\]/)
+    expect(printed).toMatch(/ApiVersions\(18\): 0 to \d+ \[usable: \d+\]/)
+  })
+
+  test('kafka-topics creates, lists, describes, extends and deletes', async () => {
+    const topic = uniqueName('tools')
+    await topics('--create', '--topic', topic, '--partitions', '3', '--config', 'retention.ms=3600000')
+    expect((await topics('--list')).split('\n')).toContain(topic)
+    const described = await topics('--describe', '--topic', topic)
+    expect(described).toMatch(
+      new RegExp(
+        `Topic: ${topic}\\s+TopicId: [\\w-]{22}\\s+PartitionCount: 3\\s+ReplicationFactor: 1\\s+Configs: .*retention.ms=3600000`,
+      ),
+    )
+    expect(described.match(/Partition: [012]\s+Leader: 1\s+Replicas: 1\s+Isr: 1/g)).toHaveLength(3)
+    await topics('--alter', '--topic', topic, '--partitions', '5')
+    expect(await topics('--describe', '--topic', topic)).toContain('PartitionCount: 5')
+    await topics('--delete', '--topic', topic)
+    expect((await topics('--list')).split('\n')).not.toContain(topic)
+  })
+
+  test('kafka-topics is told of a topic that exists, and of one that does not', async () => {
+    const topic = uniqueName('twice')
+    await topics('--create', '--topic', topic)
+    const again = await tryKafkaTool('kafka-topics', [
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--create',
+      '--topic',
+      topic,
+    ])
+    expect(again.exitCode).not.toBe(0)
+    expect(again.stdout + again.stderr).toContain('TopicExistsException')
+    const absent = await tryKafkaTool('kafka-topics', [
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--describe',
+      '--topic',
+      uniqueName('absent'),
+    ])
+    expect(absent.exitCode).not.toBe(0)
+  })
+
+  test('kafka-configs changes a topic and a broker, and refuses nonsense', async () => {
+    const topic = uniqueName('configured')
+    await topics('--create', '--topic', topic)
+    const configs = (...args: string[]): Promise<string> =>
+      kafkaTool('kafka-configs', [
+        '--bootstrap-server',
+        broker.bootstrapServers,
+        '--entity-type',
+        'topics',
+        '--entity-name',
+        topic,
+        ...args,
+      ])
+    await configs('--alter', '--add-config', 'max.message.bytes=2000,cleanup.policy=[compact,delete]')
+    const described = await configs('--describe')
+    expect(described).toContain('max.message.bytes=2000')
+    expect(described).toContain('cleanup.policy=compact,delete')
+    await configs('--alter', '--delete-config', 'max.message.bytes')
+    expect(await configs('--describe')).not.toContain('max.message.bytes')
+    const wrong = await tryKafkaTool('kafka-configs', [
+      ...['--bootstrap-server', broker.bootstrapServers, '--entity-type', 'topics', '--entity-name', topic],
+      ...['--alter', '--add-config', 'retention.ms=soon'],
+    ])
+    expect(wrong.stdout + wrong.stderr).toContain('InvalidConfigurationException')
+  })
+
+  test('kafka-get-offsets and kafka-delete-records agree about the ends of the log', async () => {
+    const topic = uniqueName('ends')
+    await topics('--create', '--topic', topic)
+    const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`)
+    await kafkaTool('kafka-console-producer', ['--bootstrap-server', broker.bootstrapServers, '--topic', topic], {
+      input: `${lines.join('\n')}\n`,
+    })
+    const offsets = (time: string): Promise<string> =>
+      kafkaTool('kafka-get-offsets', ['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--time', time])
+    expect(await offsets('latest')).toBe(`${topic}:0:20\n`)
+    expect(await offsets('earliest')).toBe(`${topic}:0:0\n`)
+    const plan = join(mkdtempSync(join(tmpdir(), 'millrace-plan-')), 'plan.json')
+    onTestFinished(() => rmSync(dirname(plan), { recursive: true }))
+    writeFileSync(plan, JSON.stringify({ version: 1, partitions: [{ topic, partition: 0, offset: 7 }] }))
+    const deleted = await kafkaTool('kafka-delete-records', [
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--offset-json-file',
+      plan,
+    ])
+    expect(deleted).toContain('low_watermark: 7')
+    expect(await offsets('earliest')).toBe(`${topic}:0:7\n`)
+  })
+})
