@@ -56,9 +56,13 @@ export function decodeRequestHeader(reader: Reader): RequestHeader {
   return { apiKey: reader.int16(), apiVersion: reader.int16(), correlationId: reader.int32(), clientId: reader.nullableString() }
 }
 
+/**
+ * Bytes after the last field are let pass, as Kafka does (AbstractRequest.parseRequest): librdkafka sends some with a
+ * Metadata request for all topics in flexible versions.
+ */
 export function decodeRequestBody<Request>(api: Api<Request, unknown>, version: number, reader: Reader): Request {
   if (version >= api.requestFlexibleSince) reader.skipTaggedFields()
-  return readWhole(api, version, reader, api.decodeRequest(reader, version))
+  return api.decodeRequest(reader, version)
 }
 
 /** The correlation id of a response frame without its length; `decodeResponseBody` reads the rest. */
