@@ -1,4 +1,4 @@
-import { ERROR_TABLE } from './generated/error-table.ts'
+import { ERROR_TABLE, ErrorCode } from './generated/error-table.ts'
 import { KafkaError } from './kafka-error.ts'
 
 interface ErrorEntry {
@@ -30,6 +30,7 @@ export class BrokerError extends KafkaError {
  * @param message what the broker said about it, where the response has a field for that; added to our own words
  */
 export function errorFor(code: number, message?: string | null): BrokerError {
+  if (code === ErrorCode.NONE) throw new TypeError('error code 0 means that there is no error')
   const entry = ENTRIES.get(code)
   const name = errorName(code)
   const meaning = entry?.message ?? `the broker answered with the error code ${code}, which Kafka 4.4.0 does not define`

@@ -24,15 +24,22 @@ export class KafkaError extends Error {
   }
 }
 
-/** Bytes that do not follow the protocol: truncated, corrupted, or of a version that nobody negotiated. Never retriable. */
+/**
+ * What a ProtocolError can say: bytes that are truncated or corrupt, a frame beyond the limit, a version that one side
+ * does not have, a field that the version cannot carry, a value that does not fit its type.
+ */
+export type ProtocolErrorCode =
+  | 'CORRUPT_FRAME'
+  | 'FRAME_TOO_LARGE'
+  | 'UNSUPPORTED_VERSION'
+  | 'UNSUPPORTED_FIELD'
+  | 'VALUE_OUT_OF_RANGE'
+
+/** Bytes or values that do not follow the protocol. Never retriable. */
 export class ProtocolError extends KafkaError {
   override readonly name: string = 'ProtocolError'
 
-  constructor(
-    code: 'CORRUPT_FRAME' | 'FRAME_TOO_LARGE' | 'UNSUPPORTED_VERSION' | 'UNSUPPORTED_FIELD',
-    message: string,
-    cause?: unknown,
-  ) {
+  constructor(code: ProtocolErrorCode, message: string, cause?: unknown) {
     super(code, message, { cause })
   }
 }

@@ -1,4 +1,8 @@
 import { ProtocolError } from '../kafka-error.ts'
+import { MAX_ARRAY_LENGTH, MAX_FRAME_ELEMENTS, MAX_TAGGED_FIELDS } from '../limits.ts'
+
+/** Where two 32-bit halves become one 64-bit value; quicker than Buffer's own methods. */
+const scratch = new DataView(new ArrayBuffer(8))
 
 /**
  * Reads protocol primitives from one frame. Byte fields are views into the frame, never copies. Every length is
@@ -8,6 +12,7 @@ export class Reader {
   readonly buffer: Buffer
   position: number
   readonly end: number
+  #elements = 0
 
   constructor(buffer: Buffer, position = 0, end: number = buffer.length) {
     this.buffer = buffer
@@ -45,13 +50,15 @@ export class Reader {
   }
 
   int64(): bigint {
-    const at = this.#take(8)
-    return this.buffer.readBigInt64BE(at)
+    scratch.setInt32(0, this.int32())
+    scratch.setInt32(4, this.int32())
+    return scratch.getBigInt64(0)
   }
 
   float64(): number {
-    const at = this.#take(8)
-    return this.buffer.readDoubleBE(at)
+    scratch.setInt32(0, this.int32())
+    scratch.setInt32(4, this.int32())
+    return scratch.getFloat64(0)
   }
 
   boolean(): boolean {
@@ -113,6 +120,8 @@ export class Reader {
   /**
    * The count before an array's elements. `elementBytes` is the fewest bytes that an element takes: a count that what
    * is left cannot hold is corrupt, so that no list grows beyond what its frame can fill.
+   *
+   * @throws ProtocolError `CORRUPT_FRAME`, also for null and beyond MAX_ARRAY_LENGTH and MAX_FRAME_ELEMENTS
    */
   arrayLength(elementBytes = 1): number {
     return this.#count(this.#present(this.int32()), elementBytes)
@@ -206,7 +215,9 @@ export class Reader {
 
   /** How many tagged fields follow; each takes two bytes or more. */
   taggedFieldCount(): number {
-    return this.#count(this.unsignedVarint(), 2)
+    const count = this.unsignedVarint()
+    if (count > MAX_TAGGED_FIELDS || count * 2 > this.remaining) throw this.corrupt(`${count} tagged fields`)
+    return count
   }
 
   /** The size of the tagged field that begins here, as the position where it ends. */
@@ -244,7 +255,12 @@ export class Reader {
   }
 
   #count(count: number, elementBytes: number): number {
-    if (count < -1 || count * elementBytes > this.end - this.position) throw this.corrupt(`${count} elements`)
+    if (count === -1) return count
+    if (count < 0 || count > MAX_ARRAY_LENGTH || count * elementBytes > this.end - this.position) {
+      throw this.corrupt(`an array of ${count} elements`)
+    }
+    this.#elements += count
+    if (this.#elements > MAX_FRAME_ELEMENTS) throw this.corrupt(`more than ${MAX_FRAME_ELEMENTS} array elements`)
     return count
   }
 

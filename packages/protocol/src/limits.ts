@@ -1,0 +1,18 @@
+/** The longest array that we read. Kafka's own limit since 4.4 (MessageUtil.MAX_ARRAY_LENGTH). */
+export const MAX_ARRAY_LENGTH = 1_000_000
+
+/** The most tagged fields that one struct may have. Kafka's own limit since 4.4 (MessageUtil.MAX_TAGGED_FIELD_COUNT). */
+export const MAX_TAGGED_FIELDS = 10_000
+
+/**
+ * The most array elements in one frame, all its arrays together. An element of two bytes becomes an object of fifty, so
+ * the size of a frame alone does not bound the memory that it takes. A cluster of 200,000 partitions, with three replicas
+ * each, answers Metadata with 1.6 million.
+ */
+export const MAX_FRAME_ELEMENTS = 8_000_000
+
+/** Strings have an int16 length, or a varint that Kafka holds to the same limit. */
+export const MAX_STRING_BYTES = 0x7fff
+
+/** Pieces of one frame that the splitter keeps apart before it joins them, so that a trickle of bytes costs no more than the bytes. */
+export const MAX_FRAME_PIECES = 1024
