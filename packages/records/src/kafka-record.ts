@@ -8,7 +8,6 @@ import { decodeHeaders, type RecordHeader } from './record-headers.ts'
 export class KafkaRecord {
   /** The batch that it is part of. */
   readonly batch: RecordBatch
-  readonly #data: Buffer
   readonly #offsetDelta: number
   readonly #timestampDelta: number
   readonly #keyStart: number
@@ -17,10 +16,9 @@ export class KafkaRecord {
   readonly #valueLength: number
   readonly #end: number
 
-  /** Made by `RecordCursor`, which has checked that all lengths lie within `data`. */
+  /** Made by `RecordCursor`, which has checked that all lengths lie within the records of `batch`. */
   constructor(
     batch: RecordBatch,
-    data: Buffer,
     offsetDelta: number,
     timestampDelta: number,
     keyStart: number,
@@ -30,7 +28,6 @@ export class KafkaRecord {
     end: number,
   ) {
     this.batch = batch
-    this.#data = data
     this.#offsetDelta = offsetDelta
     this.#timestampDelta = timestampDelta
     this.#keyStart = keyStart
@@ -62,11 +59,21 @@ export class KafkaRecord {
   }
 
   get key(): Buffer | null {
-    return this.#keyLength < 0 ? null : this.#data.subarray(this.#keyStart, this.#keyStart + this.#keyLength)
+    return this.#keyLength < 0 ? null : this.batch.viewOf(this.#keyStart, this.#keyLength)
   }
 
   get value(): Buffer | null {
-    return this.#valueLength < 0 ? null : this.#data.subarray(this.#valueStart, this.#valueStart + this.#valueLength)
+    return this.#valueLength < 0 ? null : this.batch.viewOf(this.#valueStart, this.#valueLength)
+  }
+
+  /** The key as UTF-8 text: faster than to decode `key`. */
+  get keyText(): string | null {
+    return this.#keyLength < 0 ? null : this.batch.textOf(this.#keyStart, this.#keyLength)
+  }
+
+  /** The value as UTF-8 text: faster than to decode `value`. */
+  get valueText(): string | null {
+    return this.#valueLength < 0 ? null : this.batch.textOf(this.#valueStart, this.#valueLength)
   }
 
   /** Bytes of the value; -1 when it is null. */
@@ -82,6 +89,6 @@ export class KafkaRecord {
   /** In the order written, names may repeat. Throws `CorruptRecordError` if their bytes contradict themselves. */
   get headers(): RecordHeader[] {
     const start = this.#valueStart + Math.max(0, this.#valueLength)
-    return start + 1 === this.#end ? [] : decodeHeaders(this.#data, start, this.#end, this.batch)
+    return start + 1 === this.#end ? [] : decodeHeaders(this.batch.recordBytes, start, this.#end, this.batch)
   }
 }

@@ -17,10 +17,10 @@ export const MIN_RECORD_BYTES = 7
 export const MIN_HEADER_BYTES = 2
 
 /** Below this many bytes a loop in JavaScript copies faster than a call of `TypedArray.prototype.set`. */
-export const INLINE_COPY_BYTES = 24
+export const INLINE_COPY_BYTES = 12
 
 /** Below this many bytes a loop in JavaScript writes an ASCII string faster than a call of `Buffer.write`. */
-export const INLINE_STRING_LENGTH = 16
+export const INLINE_STRING_LENGTH = 12
 
 /** The LZ4 decoder keeps its working memory from call to call up to this size. */
 export const MAX_KEPT_SCRATCH_BYTES: number = 1024 * 1024

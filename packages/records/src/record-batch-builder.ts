@@ -9,9 +9,10 @@ import {
 } from './batch-header.ts'
 import { compressionBits, type CompressionType } from './compression-type.ts'
 import { codecOf } from './compression/codecs.ts'
+import { GUESS_SLACK, lengthOf, sizeOfHeaders, writeBytes, writeHeaders } from './field-writer.ts'
 import { InvalidRecordError } from './errors.ts'
 import { DEFAULT_BATCH_SIZE_BYTES, MAX_BATCH_BYTES } from './limits.ts'
-import { lengthOf, utf8Length, writeBytes, writeUtf8, type RecordBytes, type RecordHeaderInput } from './record-input.ts'
+import type { RecordBytes, RecordHeaderInput } from './record-input.ts'
 import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint.ts'
 
 export interface RecordBatchBuilderOptions {
@@ -42,6 +43,9 @@ export interface SealOptions {
 }
 
 const NO_HEADERS: readonly RecordHeaderInput[] = []
+/** Results of `#write`. */
+const NO_ROOM = -1
+const RETRY_EXACTLY = -2
 
 /**
  * Collects records into one buffer as they are appended, in their final form; `seal` adds the header. A record costs one
@@ -93,12 +97,24 @@ export class RecordBatchBuilder {
     value: RecordBytes,
     headers: readonly RecordHeaderInput[] = NO_HEADERS,
   ): boolean {
-    const count = this.#count
     if (this.#sealed) throw new InvalidRecordError('the batch is sealed')
     if (!Number.isSafeInteger(timestamp) || timestamp < NO_VALUE) throw invalidTimestamp(timestamp)
+    let end = this.#write(timestamp, key, value, headers, false)
+    if (end === RETRY_EXACTLY) end = this.#write(timestamp, key, value, headers, true)
+    if (end === NO_ROOM) return false
+    if (this.#count === 0) this.#baseTimestamp = timestamp
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    this.#count++
+    this.#end = end
+    return true
+  }
+
+  /** Writes the next record after the last, and gives back where it ends. It is part of the batch once `#end` says so. */
+  #write(timestamp: number, key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[], exact: boolean): number {
+    const count = this.#count
     const timestampDelta = count === 0 ? 0 : timestamp - this.#baseTimestamp
-    const keyLength = lengthOf(key)
-    const valueLength = lengthOf(value)
+    const keyLength = lengthOf(key, exact)
+    const valueLength = lengthOf(value, exact)
     const bodySize =
       1 +
       sizeOfVarlong(timestampDelta) +
@@ -107,33 +123,32 @@ export class RecordBatchBuilder {
       (keyLength > 0 ? keyLength : 0) +
       sizeOfVarint(valueLength) +
       (valueLength > 0 ? valueLength : 0) +
-      (headers.length === 0 ? 1 : sizeOfHeaders(headers))
+      (headers.length === 0 ? 1 : sizeOfHeaders(headers, exact))
     const end = this.#end + sizeOfVarint(bodySize) + bodySize
-    if (end > this.#buffer.length && !this.#makeRoom(end)) return false
+    const slack = exact ? 0 : GUESS_SLACK
+    if (end + slack > this.#buffer.length) {
+      if (!exact) return RETRY_EXACTLY
+      if (!this.#makeRoom(end)) return NO_ROOM
+    }
 
     const buffer = this.#buffer
     let at = writeVarint(buffer, this.#end, bodySize)
-    buffer[at++] = 0
-    at = writeVarlong(buffer, at, timestampDelta)
+    buffer[at] = 0 // attributes: none are defined
+    at = writeVarlong(buffer, at + 1, timestampDelta)
     at = writeVarint(buffer, at, count)
     at = writeVarint(buffer, at, keyLength)
-    if (keyLength > 0) {
-      writeBytes(buffer, at, key!, keyLength)
+    if (key !== null) {
+      if (!writeBytes(buffer, at, key, keyLength, slack)) return RETRY_EXACTLY
       at += keyLength
     }
     at = writeVarint(buffer, at, valueLength)
-    if (valueLength > 0) {
-      writeBytes(buffer, at, value!, valueLength)
+    if (value !== null) {
+      if (!writeBytes(buffer, at, value, valueLength, slack)) return RETRY_EXACTLY
       at += valueLength
     }
     if (headers.length === 0) buffer[at] = 0
-    else writeHeaders(buffer, at, headers)
-
-    this.#end = end
-    this.#count = count + 1
-    if (count === 0) this.#baseTimestamp = timestamp
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
-    return true
+    else if (!writeHeaders(buffer, at, headers, exact)) return RETRY_EXACTLY
+    return end
   }
 
   /**
@@ -213,30 +228,6 @@ export class RecordBatchBuilder {
     if (end > MAX_BATCH_BYTES) throw new InvalidRecordError(`a record of ${end} bytes; a batch holds at most ${MAX_BATCH_BYTES}`)
     this.#buffer = Buffer.allocUnsafeSlow(end)
     return true
-  }
-}
-
-function sizeOfHeaders(headers: readonly RecordHeaderInput[]): number {
-  let size = sizeOfVarint(headers.length)
-  for (const [name, value] of headers) {
-    const nameLength = utf8Length(name)
-    const valueLength = lengthOf(value)
-    size += sizeOfVarint(nameLength) + nameLength + sizeOfVarint(valueLength) + (valueLength > 0 ? valueLength : 0)
-  }
-  return size
-}
-
-function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[]): void {
-  let at = writeVarint(buffer, position, headers.length)
-  for (const [name, value] of headers) {
-    const nameLength = utf8Length(name)
-    at = writeVarint(buffer, at, nameLength)
-    writeUtf8(buffer, at, name, nameLength)
-    at += nameLength
-    const valueLength = lengthOf(value)
-    at = writeVarint(buffer, at, valueLength)
-    if (valueLength > 0) writeBytes(buffer, at, value!, valueLength)
-    at += valueLength > 0 ? valueLength : 0
   }
 }
 

@@ -16,6 +16,11 @@ export interface ReadOptions {
   readonly partition?: number
 }
 
+/** The class behind every Buffer: `subarray` without its checks of the range, which the cursor has made. */
+const BufferView = (
+  Buffer as unknown as { [Symbol.species]: new (memory: ArrayBufferLike, offset: number, length: number) => Buffer }
+)[Symbol.species]
+
 /** One record batch within a buffer: a lazy view. Iterating it gives its records in order, each time anew. */
 export class RecordBatch implements Iterable<KafkaRecord> {
   /** The bytes that the batch lies in, such as a fetch response. */
@@ -33,13 +38,19 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   readonly recordCount: number
   readonly attributes: number
   readonly isLogAppendTime: boolean
-  #data: Buffer | null = null
+  #records: Buffer
+  #memory: ArrayBufferLike
+  #memoryOffset: number
+  #loaded = false
   #farTimestamps: Map<number, number> | null = null
   readonly #maxDecompressedBytes: number
 
   /** Made by `readBatches`, which has verified `[position, position + sizeInBytes)`. */
   constructor(buffer: Buffer, position: number, options: ReadOptions) {
     this.buffer = buffer
+    this.#records = buffer
+    this.#memory = buffer.buffer
+    this.#memoryOffset = buffer.byteOffset
     this.position = position
     this.sizeInBytes = header.batchBytes(buffer, position)
     this.topic = options.topic ?? null
@@ -116,17 +127,16 @@ export class RecordBatch implements Iterable<KafkaRecord> {
    */
   cursor(): RecordCursor {
     const type = this.compression
-    if (type === 'none') {
-      return new RecordCursor(this, this.buffer, this.position + header.BATCH_HEADER_BYTES, this.position + this.sizeInBytes)
-    }
-    if (this.#data === null) {
+    if (type === 'none')
+      return new RecordCursor(this, this.position + header.BATCH_HEADER_BYTES, this.position + this.sizeInBytes)
+    if (!this.#loaded) {
       try {
-        this.#data = codecOf(type).decompress(this.#compressed(), this.#maxDecompressedBytes)
+        this.#setRecords(codecOf(type).decompress(this.#compressed(), this.#maxDecompressedBytes))
       } catch (error) {
         throw this.#locate(error)
       }
     }
-    return new RecordCursor(this, this.#data, 0, this.#data.length)
+    return new RecordCursor(this, 0, this.#records.length)
   }
 
   /**
@@ -136,9 +146,10 @@ export class RecordBatch implements Iterable<KafkaRecord> {
    */
   async load(): Promise<void> {
     const type = this.compression
-    if (type === 'none' || this.#data !== null) return
+    if (type === 'none' || this.#loaded) return
     try {
-      this.#data = await codecOf(type).decompressAsync(this.#compressed(), this.#maxDecompressedBytes)
+      const records = await codecOf(type).decompressAsync(this.#compressed(), this.#maxDecompressedBytes)
+      if (!this.#loaded) this.#setRecords(records)
     } catch (error) {
       throw this.#locate(error)
     }
@@ -165,6 +176,28 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   /** @internal */
   keptTimestamp(offsetDelta: number): number {
     return this.#farTimestamps?.get(offsetDelta) ?? header.NO_VALUE
+  }
+
+  /** @internal What the positions of the batch's records count in: `buffer`, or what it was decompressed to. */
+  get recordBytes(): Buffer {
+    return this.#records
+  }
+
+  /** @internal A view of `recordBytes`. */
+  viewOf(start: number, length: number): Buffer {
+    return new BufferView(this.#memory, this.#memoryOffset + start, length)
+  }
+
+  /** @internal */
+  textOf(start: number, length: number): string {
+    return this.#records.toString('utf8', start, start + length)
+  }
+
+  #setRecords(records: Buffer): void {
+    this.#records = records
+    this.#memory = records.buffer
+    this.#memoryOffset = records.byteOffset
+    this.#loaded = true
   }
 
   #compressed(): Buffer {

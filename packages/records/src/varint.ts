@@ -15,6 +15,10 @@ export function sizeOfVarint(value: number): number {
 export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
   let zigzag = ((value << 1) ^ (value >> 31)) >>> 0
   let at = position
+  if (zigzag < 0x80) {
+    buffer[at] = zigzag
+    return at + 1
+  }
   while (zigzag >= 0x80) {
     buffer[at++] = (zigzag & 0x7f) | 0x80
     zigzag >>>= 7
