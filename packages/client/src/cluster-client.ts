@@ -303,7 +303,7 @@ export class ClusterClient implements AsyncDisposable {
 
   /** After a failure: what led to this node is not trusted any more. */
   #unroute(target: Target, node: number | null): void {
-    if (node === null || target === 'any') return
+    if (node === null) return
     if (typeof target === 'object' && 'group' in target) return this.#coordinators.invalidate('group', target.group, node)
     if (typeof target === 'object' && 'transactionalId' in target) {
       return this.#coordinators.invalidate('transaction', target.transactionalId, node)

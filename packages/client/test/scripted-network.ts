@@ -136,6 +136,11 @@ export class ScriptedBroker {
     this.network.listen(this.host, this.port, (link) => this.#accept(link))
   }
 
+  /** Also answers at another address. */
+  startAt(host: string, port: number): void {
+    this.network.listen(host, port, (link) => this.#accept(link))
+  }
+
   stop(): void {
     this.network.kill(this.host, this.port)
   }
