@@ -55,3 +55,5 @@ export const JOURNAL_READ_BYTES: number = 1024 * 1024
 export const CLOSE_GRACE_MS = 1000
 /** Rounds of taking over a stale lock; more mean that several processes start on the directory at once. */
 export const LOCK_ATTEMPTS_MAX = 5
+/** Bytes of log before a producer snapshot that are looked through on a restart for batches that clients may repeat. */
+export const PRODUCER_RECALL_BYTES: number = 4 * 1024 * 1024

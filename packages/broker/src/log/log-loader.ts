@@ -1,4 +1,5 @@
 import { baseOffset, lastOffset, partitionLeaderEpoch } from '@millrace/records/internal'
+import { PRODUCER_RECALL_BYTES } from '../limits.ts'
 import type { Storage } from '../storage/storage.ts'
 import { BatchScanner } from './batch-scanner.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
@@ -123,6 +124,7 @@ function loadProducers(
   const producers = new ProducerState(origin.storage, origin.directory)
   producers.keepSnapshotsOf(new Set(segments.map((segment) => segment.baseOffset)))
   const from = producers.reload(logStartOffset, logEndOffset)
+  if (producers.size > 0) recallBatches(producers, segments, from)
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]?.baseOffset ?? logEndOffset
     if (next <= from) continue
@@ -134,4 +136,17 @@ function loadProducers(
   producers.advanceTo(logEndOffset)
   producers.expire(origin.now, origin.producerIdExpirationMs)
   return producers
+}
+
+/** Looks at the batches shortly before a snapshot, for those that clients may send again. */
+function recallBatches(producers: ProducerState, segments: readonly Segment[], snapshotOffset: number): void {
+  const before = segments.filter((segment) => segment.baseOffset < snapshotOffset)
+  let bytes = 0
+  let first = before.length
+  while (first > 0 && bytes < PRODUCER_RECALL_BYTES) bytes += before[--first]!.size
+  for (const segment of before.slice(first)) {
+    const start = segment === before[first] ? segment.batchStartBefore(Math.max(0, bytes - PRODUCER_RECALL_BYTES)) : 0
+    const scanner = new BatchScanner(segment.file, start)
+    while (scanner.next() && lastOffset(scanner.buffer, scanner.at) < snapshotOffset) producers.recall(scanner.buffer, scanner.at)
+  }
 }

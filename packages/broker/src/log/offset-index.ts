@@ -61,6 +61,12 @@ export class OffsetIndex {
     return below === 0 ? 0 : this.positionAt(below - 1)
   }
 
+  /** The start of a batch at or before `position`, the nearest that has an entry; 0 when none has. */
+  floorPosition(position: number): number {
+    const below = this.#table.partitionPoint((bytes, at) => bytes.readUInt32BE(at + 4) <= position)
+    return below === 0 ? 0 : this.positionAt(below - 1)
+  }
+
   /** Drops the entries of `offset` and above. */
   truncateTo(offset: number): void {
     const relative = offset - this.#baseOffset

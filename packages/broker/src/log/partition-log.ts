@@ -289,13 +289,15 @@ export class PartitionLog {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#failure === null) {
+    try {
+      if (this.#failure !== null) return
       for (const segment of this.#segments) if (this.#isDirty(segment)) segment.file.sync()
       this.#recoveryPoint = this.#logEndOffset
       this.#segments.at(-1)!.saveIndexes()
       this.#producers.takeSnapshot()
+    } finally {
+      this.#release()
     }
-    this.#release()
   }
 
   /** Closes the files without writing anything: the log is about to be removed, or the process to be taken for dead. */
@@ -386,9 +388,16 @@ export class PartitionLog {
   }
 
   #moveLogStart(offset: number): void {
-    if (offset <= this.#logStartOffset) return
+    const before = this.#logStartOffset
+    if (offset <= before) return
     this.#logStartOffset = offset
-    this.#onLogStartMoved(this)
+    try {
+      this.#onLogStartMoved(this)
+    } catch (error) {
+      // Nobody was told yet; what is not remembered has not happened.
+      this.#logStartOffset = before
+      throw error
+    }
     this.#epochs.truncateFromStart(offset)
     this.#notify()
   }
@@ -396,13 +405,12 @@ export class PartitionLog {
   /** Removes the segments that end at or before the log start offset; never the active one. */
   #deleteUnreadableSegments(): number {
     let removed = 0
+    this.#reader.forget()
     while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= this.#logStartOffset) {
       this.#segments.shift()!.delete()
       removed++
     }
-    if (removed === 0) return 0
-    this.#reader.forget()
-    this.#producers.keepSnapshotsOf(new Set(this.#segments.map((segment) => segment.baseOffset)))
+    if (removed > 0) this.#producers.keepSnapshotsOf(new Set(this.#segments.map((segment) => segment.baseOffset)))
     return removed
   }
 

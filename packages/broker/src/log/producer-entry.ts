@@ -55,6 +55,12 @@ export class ProducerEntry {
     this.batches.push(batch)
     this.lastTimestamp = timestamp
   }
+
+  /** Notes a batch that came before the newest one and after all others remembered. */
+  addOlderBatch(batch: ProducerBatch): void {
+    this.batches.splice(-1, 0, batch)
+    if (this.batches.length > PRODUCER_BATCHES_RETAINED) this.batches.shift()
+  }
 }
 
 export function firstSequenceOf(batch: ProducerBatch): number {

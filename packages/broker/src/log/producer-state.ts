@@ -104,6 +104,25 @@ export class ProducerState {
     if (isTransactional(buffer, at) && entry.currentTxnFirstOffset === NO_VALUE) entry.currentTxnFirstOffset = last - delta
   }
 
+  /**
+   * Completes what a snapshot says, which has only the newest batch of each producer, with a batch from before it. Batches must come in
+   * the order of the log. Kafka leaves this out, and so refuses what its clients repeat after it was restarted.
+   */
+  recall(buffer: Buffer, at: number): void {
+    const entry = this.#producers.get(producerId(buffer, at))
+    const newest = entry?.lastBatch
+    if (entry === undefined || newest === undefined || isControl(buffer, at)) return
+    const last = lastOffset(buffer, at)
+    if (producerEpoch(buffer, at) !== entry.producerEpoch || last >= newest.lastOffset) return
+    const offsetDelta = lastOffsetDelta(buffer, at)
+    entry.addOlderBatch({
+      lastSequence: lastSequence(buffer, at),
+      lastOffset: last,
+      offsetDelta,
+      timestamp: maxTimestamp(buffer, at),
+    })
+  }
+
   /** Forgets the producers that did not write for `producer.id.expiration.ms`, unless they are in a transaction. */
   expire(now: number, expirationMs: number): void {
     for (const [id, entry] of this.#producers) {

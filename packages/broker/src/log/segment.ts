@@ -123,6 +123,11 @@ export class Segment {
     return this.#offsetIndex.lookup(offset)
   }
 
+  /** Where some batch begins, at or before `position` and near it. */
+  batchStartBefore(position: number): number {
+    return this.#offsetIndex.floorPosition(position)
+  }
+
   /** An offset before which nothing in this segment is as late as `timestamp`. */
   offsetBefore(timestamp: number): number {
     return this.#timeIndex.lookup(timestamp)
