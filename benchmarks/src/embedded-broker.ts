@@ -1,5 +1,5 @@
 // The embedded broker in a process of its own: node embedded-broker.ts DATA_DIR. It stops when its standard input ends.
-import { Broker } from 'millrace'
+import { Broker } from '@millrace/broker'
 import { countBrokers } from '@millrace/testkit'
 
 const started = performance.now()

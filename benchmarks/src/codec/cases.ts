@@ -8,7 +8,13 @@ export interface CodecCase {
 }
 
 export type Operation = 'encode batch' | 'decode batch' | 'walk batch' | 'encode metadata' | 'decode metadata'
-export const operations: readonly Operation[] = ['encode batch', 'decode batch', 'walk batch', 'encode metadata', 'decode metadata']
+export const operations: readonly Operation[] = [
+  'encode batch',
+  'decode batch',
+  'walk batch',
+  'encode metadata',
+  'decode metadata',
+]
 
 const TOTAL_BYTES: number = values.reduce((sum, value) => sum + value.length, 0)
 const SUM_OF_OFFSETS: number = (values.length * (values.length - 1)) / 2

@@ -69,10 +69,10 @@ await describeOn("Kafka's topic and configuration tools", brokerUnderTest, [miss
         topic,
         ...args,
       ])
-    await configs('--alter', '--add-config', 'max.message.bytes=2000,cleanup.policy=[compact,delete]')
+    await configs('--alter', '--add-config', 'max.message.bytes=2000,retention.ms=7200000')
     const described = await configs('--describe')
     expect(described).toContain('max.message.bytes=2000')
-    expect(described).toContain('cleanup.policy=compact,delete')
+    expect(described).toContain('retention.ms=7200000')
     await configs('--alter', '--delete-config', 'max.message.bytes')
     expect(await configs('--describe')).not.toContain('max.message.bytes')
     const wrong = await tryKafkaTool('kafka-configs', [

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Broker } from 'millrace'
+import { Broker } from '@millrace/broker'
 import type { Provider } from './provider.ts'
 
 /** Our broker in this process, its log in a temporary directory. */

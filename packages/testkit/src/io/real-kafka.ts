@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -37,7 +37,7 @@ export interface RealKafka {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The cluster id that the launcher formats every directory with. */
+/** The cluster id that the launcher formats a new directory with. */
 export const REAL_KAFKA_CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw'
 
 /**
@@ -78,12 +78,13 @@ async function launch(options: RealKafkaOptions, port: number, controllerPort: n
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   )
-  const format = ['format', '--ignore-formatted', '-t', REAL_KAFKA_CLUSTER_ID, '-c', configFile]
-  try {
-    await runJavaOk('kafka.tools.StorageTool', format)
-  } catch (error) {
-    rmSync(home, { recursive: true, force: true })
-    throw error
+  if (!existsSync(join(dataDir, 'meta.properties'))) {
+    try {
+      await runJavaOk('kafka.tools.StorageTool', ['format', '-t', REAL_KAFKA_CLUSTER_ID, '-c', configFile])
+    } catch (error) {
+      rmSync(home, { recursive: true, force: true })
+      throw error
+    }
   }
   const log = openSync(logFile, 'w')
   const java = await javaArguments({ jvm: options.jvm ?? ['-Xmx1g'], logLevel: 'INFO' })
