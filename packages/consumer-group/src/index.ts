@@ -1,1 +1,7 @@
-export {}
+export { Consumer } from './consumer.ts'
+export type { AssignorName, ConsumerOptions } from './config.ts'
+export type { ConsumerRecord, ConsumerRecordHeader } from './consumer-record.ts'
+export { CommitError, NoOffsetError, UnreadableRecordError } from './errors.ts'
+export type { CommittedOffset, ConsumerEvents } from './events.ts'
+export { ConsumerBatch } from './fetch/consumer-batch.ts'
+export type { TopicPartition } from './topic-partition.ts'

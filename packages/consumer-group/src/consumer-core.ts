@@ -1,0 +1,385 @@
+import { KafkaError } from '@millrace/protocol'
+import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
+import { fetchApi } from '@millrace/protocol/apis/fetch'
+import type { ConsumerConfig } from './config.ts'
+import type { ConsumerRecord } from './consumer-record.ts'
+import { EventSource, type CommittedOffset } from './events.ts'
+import type { ConsumerBatch } from './fetch/consumer-batch.ts'
+import { Fetcher, type FetchCall, type Leadership } from './fetch/fetcher.ts'
+import { PartitionCursor } from './fetch/partition-cursor.ts'
+import { Loading, RecordFeed } from './fetch/record-feed.ts'
+import { InHand } from './in-hand.ts'
+import { CLOSE_COMMIT_TIMEOUT_MS, FETCH_TIMEOUT_LAPSE_MS, MISSING_TOPIC_REFRESH_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
+import { ClassicMember } from './membership/classic-member.ts'
+import { MemberLoop, type MembershipListener } from './membership/member-loop.ts'
+import { Committer } from './offsets/committer.ts'
+import { GroupOffsets } from './offsets/group-offsets.ts'
+import { PositionResolver } from './offsets/position-resolver.ts'
+import type { TopicPartition } from './topic-partition.ts'
+
+const FETCH_ROLE = 'fetch'
+
+/** Joins membership, fetching, positions and commits; `Consumer` puts the loop's face on it. */
+export class ConsumerCore implements MembershipListener {
+  readonly events: EventSource
+  readonly #config: ConsumerConfig
+  readonly #cluster: ClusterClient
+  readonly #environment: Environment
+  readonly #wake: () => void
+  readonly #member: ClassicMember
+  readonly #loop: MemberLoop
+  readonly #fetcher: Fetcher
+  readonly #feed: RecordFeed
+  readonly #inHand = new InHand()
+  readonly #committer: Committer
+  readonly #positions: PositionResolver
+  #cursors = new Map<string, PartitionCursor>()
+  #isScheduled = false
+  #isOver = false
+  #isRefreshing = false
+  #failure: KafkaError | null = null
+  #timer: Timer | null = null
+  #timerAt = Infinity
+  #nextCommitAt = Infinity
+  /** When the application is looked at next: whether it asked for anything since. `Infinity` while it waits for us. */
+  #nextPollCheck = Infinity
+  #asked = 0
+  #askedBefore = 0
+
+  /** @param wake called when there may be something to hand out, or a failure */
+  constructor(config: ConsumerConfig, cluster: ClusterClient, environment: Environment, wake: () => void) {
+    this.#config = config
+    this.#cluster = cluster
+    this.#environment = environment
+    this.#wake = wake
+    this.events = new EventSource(config.groupId)
+    const rackId = config.clientRack === '' ? null : config.clientRack
+    this.#member = new ClassicMember({ ...config, rackId }, config, environment.random)
+    this.#loop = new MemberLoop(config.groupId, this.#member, cluster, this)
+    this.#fetcher = new Fetcher(config, (cursor) => this.#leaderOf(cursor), environment.random)
+    this.#feed = new RecordFeed(this.#fetcher, config.maxPollRecords)
+    const offsets = new GroupOffsets(cluster)
+    const now = (): number => environment.clock.now()
+    this.#committer = new Committer(config, offsets, this.#member, this.#inHand, this.events, now)
+    this.#positions = new PositionResolver(config, cluster, offsets)
+    cluster.onMetadata(() => this.#metadataChanged())
+  }
+
+  get assignment(): readonly TopicPartition[] {
+    return [...this.#cursors.values()].map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  // ---- the loop's side ----
+
+  /** What was handed out last was handled. */
+  handled(): void {
+    this.#asked++
+    this.#inHand.release()
+  }
+
+  /** What was handed out last was not handled: it will be handed out again. */
+  putBack(): void {
+    const { cursor, offset } = this.#inHand
+    if (cursor !== null && cursor.isActive) {
+      this.#feed.forget(cursor)
+      this.#fetcher.discard(cursor)
+      cursor.seek(offset, -1)
+    }
+    this.#inHand.release()
+    this.#schedule()
+  }
+
+  /** @throws {KafkaError} that stops the consumer, or {UnreadableRecordError} */
+  pullRecord(): ConsumerRecord | Loading | null {
+    this.#check()
+    const record = this.#feed.nextRecord()
+    if (this.#fetcher.hasRoom) this.#schedule()
+    if (record === null || record instanceof Loading) return record
+    this.#inHand.take(this.#feed.cursor, record.offset)
+    if (this.#nextPollCheck === Infinity) this.#watchApplication()
+    return record as unknown as ConsumerRecord
+  }
+
+  /** @throws {KafkaError} that stops the consumer, or {UnreadableRecordError} */
+  pullBatch(): ConsumerBatch | Loading | null {
+    this.#check()
+    const batch = this.#feed.nextBatch()
+    if (this.#fetcher.hasRoom) this.#schedule()
+    if (batch === null || batch instanceof Loading) return batch
+    this.#inHand.take(this.#feed.cursor, batch.firstOffset)
+    if (this.#nextPollCheck === Infinity) this.#watchApplication()
+    return batch
+  }
+
+  /** The application waits for us, for as long as it takes. */
+  idle(): void {
+    const now = this.#environment.clock.now()
+    this.#nextPollCheck = Infinity
+    this.#member.setPollDeadline(Infinity, now)
+    this.#member.start(now)
+    if (this.#nextCommitAt === Infinity && this.#config.enableAutoCommit)
+      this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
+    this.#schedule()
+  }
+
+  commit(offsets: readonly CommittedOffset[] | undefined): Promise<void> {
+    if (offsets === undefined) return this.#committer.commitHandled(this.#cursors.values())
+    const chosen: Array<{ cursor: PartitionCursor; offset: number }> = []
+    for (const { topic, partition, offset } of offsets) {
+      const cursor = this.#cursors.get(keyOf(topic, partition))
+      if (cursor === undefined) return Promise.reject(notAssigned(topic, partition))
+      if (!Number.isSafeInteger(offset) || offset < 0) return Promise.reject(invalidOffset(topic, partition, offset))
+      chosen.push({ cursor, offset })
+    }
+    return this.#committer.commitOffsets(chosen)
+  }
+
+  async close(): Promise<void> {
+    const cursors = [...this.#cursors.values()]
+    for (const cursor of cursors) this.#drop(cursor)
+    if (this.#config.enableAutoCommit && this.#member.state !== 'failed') {
+      const late = Promise.withResolvers<void>()
+      const timer = this.#environment.clock.after(CLOSE_COMMIT_TIMEOUT_MS, late.resolve)
+      await Promise.race([this.#commitQuietly(cursors), late.promise])
+      timer.cancel()
+    }
+    this.#member.leave('the consumer is closed')
+    this.#loop.perform()
+    await this.#loop.leaving
+    this.#isOver = true
+    this.#timer?.cancel()
+    await this.#cluster.close()
+  }
+
+  // ---- the group's side ----
+
+  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const cursors = new Set<PartitionCursor>()
+    for (const { topic, partition } of partitions) {
+      const cursor = this.#cursors.get(keyOf(topic, partition))
+      if (cursor === undefined) continue
+      cursors.add(cursor)
+      this.#drop(cursor)
+    }
+    await this.#inHand.freeOf(cursors)
+    if (this.#config.enableAutoCommit) await this.#commitQuietly(cursors)
+    this.events.emit('revoked', { partitions })
+  }
+
+  lost(partitions: readonly TopicPartition[], reason: string): void {
+    for (const { topic, partition } of partitions) {
+      const cursor = this.#cursors.get(keyOf(topic, partition))
+      if (cursor !== undefined) this.#drop(cursor)
+    }
+    this.events.emit('lost', { partitions, reason })
+  }
+
+  assigned(partitions: readonly TopicPartition[], generationId: number): void {
+    const cursors: PartitionCursor[] = []
+    for (const { topic, partition } of partitions) {
+      const cursor = new PartitionCursor(topic, partition)
+      cursors.push(cursor)
+      this.#cursors.set(keyOf(topic, partition), cursor)
+      this.#fetcher.add(cursor)
+    }
+    this.events.emit('assigned', { partitions, generationId })
+    if (cursors.length > 0) this.#settle(this.#locate(cursors))
+    this.#lookForMissingTopics()
+  }
+
+  failed(error: KafkaError): void {
+    this.#failure ??= error
+    this.#wake()
+  }
+
+  changed(): void {
+    this.#run()
+  }
+
+  // ---- running ----
+
+  #check(): void {
+    if (this.#failure === null) return
+    const failure = this.#failure
+    // What ended the membership is final. Anything else may be gone when the application tries again.
+    if (this.#member.state !== 'failed') this.#failure = null
+    throw failure
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isOver) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#run()
+    })
+  }
+
+  #run(): void {
+    if (this.#isOver) return
+    const now = this.#environment.clock.now()
+    if (now >= this.#nextPollCheck) this.#watchApplication()
+    this.#member.tick(now)
+    this.#loop.perform()
+    this.#fetcher.poll(now)
+    this.#performFetches()
+    if (now >= this.#nextCommitAt) {
+      this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
+      if (this.#member.state === 'stable') void this.#commitQuietly(this.#cursors.values())
+    }
+    this.#wake()
+    this.#arm(now)
+  }
+
+  #arm(now: number): void {
+    const deadline = Math.min(this.#member.deadline, this.#fetcher.deadline, this.#nextCommitAt, this.#nextPollCheck)
+    if (deadline >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = deadline
+    this.#timer = this.#environment.clock.after(Math.max(0, deadline - now), () => {
+      this.#timerAt = Infinity
+      this.#run()
+    })
+  }
+
+  /** The application has until the next look but `POLL_CHECKS_PER_INTERVAL` to ask for something. */
+  #watchApplication(): void {
+    const now = this.#environment.clock.now()
+    const { maxPollIntervalMs } = this.#config
+    if (this.#asked !== this.#askedBefore || this.#nextPollCheck === Infinity)
+      this.#member.setPollDeadline(now + maxPollIntervalMs, now)
+    this.#askedBefore = this.#asked
+    this.#nextPollCheck = now + Math.max(1, maxPollIntervalMs / POLL_CHECKS_PER_INTERVAL)
+    this.#schedule()
+  }
+
+  #performFetches(): void {
+    const { effects } = this.#fetcher
+    for (const call of effects.calls.splice(0)) this.#fetch(call)
+    const outOfRange = effects.outOfRange.splice(0)
+    if (outOfRange.length > 0) this.#settle(this.#resetPositions(outOfRange))
+    for (const error of effects.errors.splice(0)) this.failed(error)
+    if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
+  }
+
+  #fetch(call: FetchCall): void {
+    const { node, request, maxVersion } = call
+    const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
+    this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
+      (response) => {
+        if (this.#isOver) return
+        this.#fetcher.fetched(call, response, this.#environment.clock.now())
+        for (const { cursor, leaderId, leaderEpoch } of this.#fetcher.effects.leaderHints.splice(0)) {
+          const found = response.nodeEndpoints.find(({ nodeId }) => nodeId === leaderId)
+          const endpoint =
+            found === undefined ? undefined : { id: leaderId, host: found.host, port: found.port, rack: found.rack }
+          this.#cluster.applyLeaderHint(cursor.topic, cursor.partition, leaderId, leaderEpoch, endpoint)
+        }
+        this.#run()
+      },
+      (error: unknown) => {
+        if (this.#isOver) return
+        this.#fetcher.fetchFailed(call, asKafkaError(error), this.#environment.clock.now())
+        this.#run()
+      },
+    )
+  }
+
+  #leaderOf(cursor: PartitionCursor): Leadership | null {
+    const leader = this.#cluster.leaderFor(cursor.topic, cursor.partition)
+    const topicId = this.#cluster.topicId(cursor.topic)
+    return leader === undefined || topicId === undefined
+      ? null
+      : { node: leader.leader, leaderEpoch: leader.leaderEpoch, topicId }
+  }
+
+  async #locate(cursors: readonly PartitionCursor[]): Promise<void> {
+    const unknown = new Set(cursors.map(({ topic }) => topic).filter((topic) => this.#cluster.topicId(topic) === undefined))
+    if (unknown.size > 0) await this.#cluster.refreshMetadata([...unknown])
+    await this.#positions.begin(cursors)
+  }
+
+  async #resetPositions(cursors: readonly PartitionCursor[]): Promise<void> {
+    // Not fetched until there is a new one.
+    const offsets = cursors.map((cursor) => cursor.fetchOffset)
+    for (const cursor of cursors) cursor.fetchOffset = -1
+    await this.#positions.reset(cursors, offsets)
+  }
+
+  #settle(work: Promise<void>): void {
+    work.then(
+      () => this.#run(),
+      (error: unknown) => {
+        if (!this.#isOver) this.failed(asKafkaError(error))
+      },
+    )
+  }
+
+  async #refresh(): Promise<void> {
+    const { staleTopics } = this.#fetcher.effects
+    const topics = [...staleTopics]
+    staleTopics.clear()
+    this.#isRefreshing = true
+    await this.#cluster.refreshMetadata(topics).catch(noop)
+    await this.#cluster.sleep(this.#config.retryBackoffMs).catch(noop)
+    this.#isRefreshing = false
+    this.#run()
+  }
+
+  #metadataChanged(): void {
+    if (this.#isOver) return
+    this.#member.partitionsCounted(this.#loop.countsOf(this.#config.topics), this.#environment.clock.now())
+    this.#run()
+  }
+
+  /** A subscribed topic that is not there yet is looked for until it is, so that the leader can assign it. */
+  #lookForMissingTopics(): void {
+    const missing = this.#config.topics.filter((topic) => this.#cluster.partitionsFor(topic).length === 0)
+    if (missing.length === 0 || this.#isLooking) return
+    this.#isLooking = true
+    this.#cluster.sleep(MISSING_TOPIC_REFRESH_MS).then(async () => {
+      await this.#cluster.refreshMetadata(missing).catch(noop)
+      this.#isLooking = false
+      if (!this.#isOver) this.#lookForMissingTopics()
+    }, noop)
+  }
+
+  #isLooking = false
+
+  async #commitQuietly(cursors: Iterable<PartitionCursor>): Promise<void> {
+    try {
+      await this.#committer.commitHandled(cursors)
+    } catch (error) {
+      this.events.emit('commitFailed', { error: asKafkaError(error) })
+    }
+  }
+
+  /** Nothing of it is handed out from now on. */
+  #drop(cursor: PartitionCursor): void {
+    this.#feed.forget(cursor)
+    this.#fetcher.remove(cursor)
+    this.#cursors.delete(keyOf(cursor.topic, cursor.partition))
+  }
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${topic} ${partition}`
+}
+
+function notAssigned(topic: string, partition: number): KafkaError {
+  return new KafkaError('NOT_ASSIGNED', `commit for ${topic}-${partition}: the partition is not assigned to this consumer`)
+}
+
+function invalidOffset(topic: string, partition: number, offset: unknown): KafkaError {
+  return new KafkaError(
+    'INVALID_OFFSET',
+    `commit for ${topic}-${partition}: ${String(offset)} is no offset; expected a whole number of at least 0`,
+  )
+}
+
+function asKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error
+  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
+function noop(): void {}

@@ -1,0 +1,304 @@
+import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
+import { isCompleteBatch, lastOffset, batchBytes } from '@millrace/records/internal'
+import { errorAbout, RetryPolicy } from '@millrace/client/internal'
+import type { FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import { BUFFERED_BYTES_MAX } from '../limits.ts'
+import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
+import { FetchSession, type FetchTarget } from './fetch-session.ts'
+import { FetchedChunk } from './fetched-chunk.ts'
+import type { PartitionCursor } from './partition-cursor.ts'
+
+export interface FetcherSettings extends FetchSettings {
+  readonly checkCrcs: boolean
+  readonly retryBackoffMs: number
+  readonly retryBackoffMaxMs: number
+}
+
+/** What the metadata says of a partition now. */
+export interface Leadership {
+  readonly node: number
+  readonly leaderEpoch: number
+  readonly topicId: string
+}
+
+/** One fetch from one broker. */
+export interface FetchCall {
+  readonly node: number
+  readonly request: FetchRequest
+  readonly maxVersion: number | undefined
+  /** What the fetch is for, with the offset that each was at. */
+  readonly wanted: ReadonlyMap<PartitionCursor, FetchTarget>
+}
+
+export interface FetcherEffects {
+  readonly calls: FetchCall[]
+  /** Topics whose leaders are wrong or unknown. */
+  readonly staleTopics: Set<string>
+  /** Partitions whose offset does not exist (any more): the reset policy decides. */
+  readonly outOfRange: PartitionCursor[]
+  /** KIP-951: who leads instead. */
+  readonly leaderHints: Array<{ readonly cursor: PartitionCursor; readonly leaderId: number; readonly leaderEpoch: number }>
+  readonly errors: KafkaError[]
+}
+
+/** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
+const STALE_METADATA: ReadonlySet<number> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REPLICA_NOT_AVAILABLE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.OFFSET_NOT_AVAILABLE,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+])
+
+/**
+ * Decides what to fetch from whom, and takes in what comes. One fetch at a time per broker, in a session; a partition is left
+ * out while its position is unknown or enough of it is buffered.
+ */
+export class Fetcher {
+  readonly effects: FetcherEffects = { calls: [], staleTopics: new Set(), outOfRange: [], leaderHints: [], errors: [] }
+  /** Partitions with something to hand out, in the order in which it came. */
+  readonly ready: PartitionCursor[] = []
+  readonly #settings: FetcherSettings
+  readonly #leaderOf: (cursor: PartitionCursor) => Leadership | null
+  readonly #random: () => number
+  readonly #retryPolicy: RetryPolicy
+  readonly #cursors = new Set<PartitionCursor>()
+  readonly #sessions = new Map<number, FetchSession>()
+  readonly #busyNodes = new Set<number>()
+  readonly #nodeRetryAt = new Map<number, number>()
+  readonly #nodeFailures = new Map<number, number>()
+  #bufferedBytes = 0
+  #hasRoom = false
+  #deadline = Infinity
+
+  constructor(settings: FetcherSettings, leaderOf: (cursor: PartitionCursor) => Leadership | null, random: () => number) {
+    this.#settings = settings
+    this.#leaderOf = leaderOf
+    this.#random = random
+    this.#retryPolicy = new RetryPolicy(settings.retryBackoffMs, settings.retryBackoffMaxMs)
+  }
+
+  /** When `poll` is next due even if nothing happens. */
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
+  }
+
+  add(cursor: PartitionCursor): void {
+    this.#cursors.add(cursor)
+  }
+
+  /** The partition is not ours any more: nothing of it is handed out, whatever is buffered or still comes. */
+  remove(cursor: PartitionCursor): void {
+    cursor.isActive = false
+    this.#cursors.delete(cursor)
+    this.discard(cursor)
+  }
+
+  /** Drops what is buffered of a partition; it is fetched again from its position. */
+  discard(cursor: PartitionCursor): void {
+    this.#bufferedBytes -= cursor.dropBuffered()
+    const at = this.ready.indexOf(cursor)
+    if (at >= 0) this.ready.splice(at, 1)
+  }
+
+  /** Whether something was consumed since the last `poll`, so that there may be more to fetch. */
+  get hasRoom(): boolean {
+    return this.#hasRoom
+  }
+
+  /** The partition's first chunk is at its end. */
+  consumed(cursor: PartitionCursor): void {
+    const chunk = cursor.chunks.shift()!
+    this.#hasRoom = true
+    cursor.bufferedBytes -= chunk.sizeInBytes
+    this.#bufferedBytes -= chunk.sizeInBytes
+    // To the end of the line, so that every partition gets its turn.
+    const at = this.ready.indexOf(cursor)
+    if (at >= 0) this.ready.splice(at, 1)
+    if (cursor.chunks.length > 0) this.ready.push(cursor)
+  }
+
+  /** Plans a fetch for every broker that has none under way and something to fetch. */
+  poll(now: number): void {
+    this.#deadline = Infinity
+    this.#hasRoom = false
+    const byNode = new Map<number, Map<PartitionCursor, FetchTarget>>()
+    for (const cursor of this.#cursors) {
+      const leadership = this.#mayFetch(cursor, now)
+      if (leadership === null) continue
+      const { node, leaderEpoch, topicId } = leadership
+      const { topic, partition, fetchOffset } = cursor
+      const target = { topic, topicId, partition, fetchOffset, leaderEpoch, maxBytes: this.#settings.maxPartitionFetchBytes }
+      const wanted = byNode.get(node)
+      if (wanted === undefined) byNode.set(node, new Map([[cursor, target]]))
+      else wanted.set(cursor, target)
+    }
+    for (const [node, wanted] of byNode) this.#fetch(node, wanted)
+  }
+
+  fetched(call: FetchCall, response: FetchResponse, now: number): void {
+    this.#release(call)
+    const session = this.#sessions.get(call.node)!
+    if (response.errorCode !== ErrorCode.NONE) {
+      session.refused(response.errorCode)
+      this.#backOff(call.node, now)
+      const error = errorAbout(response.errorCode, `fetch from node ${call.node}`)
+      if (!error.retriable && !isSessionError(response.errorCode)) this.effects.errors.push(error)
+      return
+    }
+    session.answered(response.sessionId)
+    this.#nodeFailures.delete(call.node)
+    const index = indexByTopic(call.wanted)
+    for (const topic of response.responses) {
+      const partitions = index.get(nameOrId(topic))
+      for (const data of topic.partitions) {
+        const cursor = partitions?.get(data.partitionIndex)
+        if (cursor !== undefined) this.#take(cursor, call.wanted.get(cursor)!, data, now)
+      }
+    }
+  }
+
+  fetchFailed(call: FetchCall, error: KafkaError, now: number): void {
+    this.#release(call)
+    this.#sessions.get(call.node)!.failed()
+    this.#backOff(call.node, now)
+    for (const cursor of call.wanted.keys()) if (cursor.isActive) this.effects.staleTopics.add(cursor.topic)
+    if (!error.retriable || error.fatal) this.effects.errors.push(error)
+  }
+
+  /** Where to fetch the partition from now, or null: each exit is a reason why not. */
+  #mayFetch(cursor: PartitionCursor, now: number): Leadership | null {
+    if (cursor.fetchOffset < 0) return null
+    if (cursor.fetchedFrom >= 0) return null
+    if (cursor.bufferedBytes * 2 >= this.#settings.maxPartitionFetchBytes) return null
+    if (this.#bufferedBytes >= BUFFERED_BYTES_MAX && cursor.bufferedBytes > 0) return null
+    if (cursor.retryAt > now) {
+      this.#deadline = Math.min(this.#deadline, cursor.retryAt)
+      return null
+    }
+    const leadership = this.#leaderOf(cursor)
+    if (leadership === null) {
+      this.effects.staleTopics.add(cursor.topic)
+      return null
+    }
+    if (this.#busyNodes.has(leadership.node)) return null
+    const nodeRetryAt = this.#nodeRetryAt.get(leadership.node) ?? 0
+    if (nodeRetryAt > now) {
+      this.#deadline = Math.min(this.#deadline, nodeRetryAt)
+      return null
+    }
+    return leadership
+  }
+
+  #fetch(node: number, wanted: Map<PartitionCursor, FetchTarget>): void {
+    let session = this.#sessions.get(node)
+    if (session === undefined) this.#sessions.set(node, (session = new FetchSession()))
+    const planned = session.plan([...wanted.values()])
+    const hasIds = [...wanted.values()].every((target) => target.topicId !== ZERO_UUID) && hasTopicIds(planned)
+    this.#busyNodes.add(node)
+    for (const cursor of wanted.keys()) cursor.fetchedFrom = node
+    const maxVersion = hasIds ? undefined : LAST_FETCH_VERSION_BY_NAME
+    this.effects.calls.push({ node, request: fetchRequestOf(planned, this.#settings), maxVersion, wanted })
+  }
+
+  #release(call: FetchCall): void {
+    this.#busyNodes.delete(call.node)
+    for (const cursor of call.wanted.keys()) cursor.fetchedFrom = -1
+  }
+
+  #backOff(node: number, now: number): void {
+    const failures = this.#nodeFailures.get(node) ?? 0
+    this.#nodeFailures.set(node, failures + 1)
+    this.#nodeRetryAt.set(node, now + this.#retryPolicy.delayMs(failures, this.#random()))
+  }
+
+  #take(cursor: PartitionCursor, target: FetchTarget, data: PartitionData, now: number): void {
+    // Given up, or moved by a seek, since it was asked for.
+    if (!cursor.isActive || cursor.fetchOffset !== target.fetchOffset) return
+    if (data.errorCode !== ErrorCode.NONE) return this.#refused(cursor, data, now)
+    cursor.highWatermark = Number(data.highWatermark)
+    const { records } = data
+    if (records === null || records.length === 0) return
+    const end = endOffset(records)
+    if (end < 0) return
+    const aborted = this.#settings.isolationLevel === 'read_committed' ? (data.abortedTransactions ?? []) : null
+    const chunk = new FetchedChunk(
+      cursor.topic,
+      cursor.partition,
+      records,
+      cursor.highWatermark,
+      aborted,
+      this.#settings.checkCrcs,
+    )
+    cursor.fetchOffset = Math.max(cursor.fetchOffset, end)
+    cursor.bufferedBytes += chunk.sizeInBytes
+    this.#bufferedBytes += chunk.sizeInBytes
+    cursor.chunks.push(chunk)
+    if (cursor.chunks.length === 1) this.ready.push(cursor)
+  }
+
+  #refused(cursor: PartitionCursor, data: PartitionData, now: number): void {
+    const { errorCode, currentLeader } = data
+    cursor.retryAt = now + this.#retryPolicy.initialMs
+    if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      // What is buffered before the bad offset is handed out first.
+      if (cursor.chunks.length === 0) this.effects.outOfRange.push(cursor)
+      return
+    }
+    if (currentLeader.leaderId >= 0) {
+      this.effects.leaderHints.push({ cursor, leaderId: currentLeader.leaderId, leaderEpoch: currentLeader.leaderEpoch })
+      cursor.retryAt = now
+    }
+    if (STALE_METADATA.has(errorCode)) {
+      this.effects.staleTopics.add(cursor.topic)
+      return
+    }
+    const error = errorAbout(errorCode, `fetch of ${cursor.topic}-${cursor.partition} at offset ${cursor.fetchOffset}`)
+    if (!error.retriable) this.effects.errors.push(error)
+  }
+}
+
+function isSessionError(errorCode: number): boolean {
+  return (
+    errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ||
+    errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH ||
+    errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+  )
+}
+
+/** The offset after the last whole batch; -1 without one. Only headers are looked at: each batch is verified when it is taken. */
+function endOffset(records: Buffer): number {
+  let position = 0
+  let end = -1
+  while (isCompleteBatch(records, position, records.length)) {
+    end = lastOffset(records, position) + 1
+    position += batchBytes(records, position)
+  }
+  return end
+}
+
+function nameOrId(topic: FetchableTopicResponse): string {
+  return topic.topic === '' ? topic.topicId : topic.topic
+}
+
+/** By name and by id, as the answer may name topics either way. */
+function indexByTopic(wanted: ReadonlyMap<PartitionCursor, FetchTarget>): Map<string, Map<number, PartitionCursor>> {
+  const index = new Map<string, Map<number, PartitionCursor>>()
+  for (const [cursor, { topic, topicId }] of wanted) {
+    for (const key of [topic, topicId]) {
+      const partitions = index.get(key)
+      if (partitions === undefined) index.set(key, new Map([[cursor.partition, cursor]]))
+      else partitions.set(cursor.partition, cursor)
+    }
+  }
+  return index
+}

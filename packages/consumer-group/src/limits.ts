@@ -1,0 +1,46 @@
+/** Every bound of this package that is not an option. */
+
+/** The coordinator refuses a longer reason for joining or leaving (KIP-800). */
+export const REASON_LENGTH_MAX = 255
+
+/** What a JoinGroup may take beyond the rebalance timeout, which the coordinator waits out itself (Java: JOIN_GROUP_TIMEOUT_LAPSE). */
+export const JOIN_TIMEOUT_LAPSE_MS = 5_000
+
+/** Bytes of fetched batches, over all partitions, at which nothing more is fetched. */
+export const BUFFERED_BYTES_MAX = 67_108_864
+
+/** How long records are handed out without a turn of the event loop, which heartbeats and fetches need. */
+export const DELIVERY_SLICE_MS = 10
+
+/** Records handed out between two looks at the clock. */
+export const DELIVERY_CLOCK_EVERY = 64
+
+/** The application's progress is looked at so many times per `maxPollIntervalMs`. */
+export const POLL_CHECKS_PER_INTERVAL = 4
+
+/** Times that a commit is tried again before its failure is reported. */
+export const COMMIT_ATTEMPTS_MAX = 10
+
+/** Longest group id, as Kafka's string fields can hold it. */
+export const GROUP_ID_BYTES_MAX = 32_767
+
+/** Attempts to leave the group in `close`. */
+export const LEAVE_TIMEOUT_MS = 5_000
+
+/** Compressed batches of at least so many bytes are decompressed off the event loop. */
+export const ASYNC_DECOMPRESSION_BYTES = 65_536
+
+/** Topics of one subscription. */
+export const MAX_TOPICS = 10_000
+
+/** Longest name of a topic that Kafka accepts. */
+export const TOPIC_NAME_LENGTH_MAX = 249
+
+/** What a fetch may take beyond `fetchMaxWaitMs`, which the broker waits out itself. */
+export const FETCH_TIMEOUT_LAPSE_MS = 5_000
+
+/** A subscribed topic that does not exist is asked for again after so long. */
+export const MISSING_TOPIC_REFRESH_MS = 1_000
+
+/** How long `close` waits for its commit. */
+export const CLOSE_COMMIT_TIMEOUT_MS = 5_000
