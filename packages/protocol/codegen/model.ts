@@ -36,7 +36,18 @@ export interface Message {
 }
 
 const PRIMITIVES = new Set([
-  ...['bool', 'int8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'float64', 'uuid', 'string', 'bytes', 'records'],
+  'bool',
+  'int8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'float64',
+  'uuid',
+  'string',
+  'bytes',
+  'records',
 ])
 
 export function buildMessage(schema: MessageSchema, rootName: string): Message {

@@ -1,6 +1,6 @@
 import type { Api, AnyApi } from './api.ts'
 import { ProtocolError } from './kafka-error.ts'
-import { Reader } from './wire/reader.ts'
+import type { Reader } from './wire/reader.ts'
 import { Writer } from './wire/writer.ts'
 
 const API_VERSIONS_KEY = 18

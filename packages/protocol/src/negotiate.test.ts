@@ -1,10 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { AnyApi } from './api.ts'
 import { ALL_APIS } from './generated/all-apis.ts'
 import { fetchApi } from './generated/fetch.ts'
 import { initProducerIdApi } from './generated/init-producer-id.ts'
 import { ProtocolError } from './kafka-error.ts'
 import { negotiateVersion } from './negotiate.ts'
+
+function negotiated(api: AnyApi, min: number, max: number): number | string {
+  try {
+    return negotiateVersion(api, min, max)
+  } catch (error) {
+    return (error as ProtocolError).code
+  }
+}
 
 describe('negotiateVersion', () => {
   it('takes the highest version that both have', () => {
@@ -31,8 +40,7 @@ describe('negotiateVersion', () => {
         const common = Array.from({ length: 30 }, (_, version) => version).filter(
           (version) => version >= min && version <= max && version >= api.minVersion && version <= api.maxStableVersion,
         )
-        if (common.length === 0) expect(() => negotiateVersion(api, min, max)).toThrow(api.name)
-        else expect(negotiateVersion(api, min, max)).toBe(common.at(-1))
+        expect(negotiated(api, min, max)).toBe(common.at(-1) ?? 'UNSUPPORTED_VERSION')
       }),
       { numRuns: 1000 },
     )

@@ -9,8 +9,8 @@ export type Decode = (reader: Reader, version: number) => unknown
 export async function allDecoders(): Promise<Map<string, Decode>> {
   const decoders = new Map<string, Decode>()
   for (const api of ALL_APIS) {
-    decoders.set(`${api.name}Request`, api.decodeRequest)
-    decoders.set(`${api.name}Response`, api.decodeResponse)
+    decoders.set(`${api.name}Request`, (reader, version) => api.decodeRequest(reader, version))
+    decoders.set(`${api.name}Response`, (reader, version) => api.decodeResponse(reader, version))
   }
   for (const [name, owner] of DATA_MESSAGES) {
     const file = `../../${owner}/src/generated/${kebabName(name)}.ts`
