@@ -506,18 +506,14 @@ describe('connections', () => {
     const client = clientOf(cluster)
     await network.clock.settle(client.send(describeClusterApi, describeRequest, { node: 2 }))
     const moved = { nodeId: 2, host: 'elsewhere', port: 1, rack: null }
-    cluster
-      .broker(1)
-      .on(metadataApi, () => ({
-        ...cluster.metadata([]),
-        brokers: [{ nodeId: 1, host: 'broker1', port: 9092, rack: null }, moved],
-      }))
-    cluster
-      .broker(2)
-      .on(metadataApi, () => ({
-        ...cluster.metadata([]),
-        brokers: [{ nodeId: 1, host: 'broker1', port: 9092, rack: null }, moved],
-      }))
+    cluster.broker(1).on(metadataApi, () => ({
+      ...cluster.metadata([]),
+      brokers: [{ nodeId: 1, host: 'broker1', port: 9092, rack: null }, moved],
+    }))
+    cluster.broker(2).on(metadataApi, () => ({
+      ...cluster.metadata([]),
+      brokers: [{ nodeId: 1, host: 'broker1', port: 9092, rack: null }, moved],
+    }))
     await network.clock.settle(client.refreshMetadata())
     await network.clock.settle(failureOf(client.request(2, describeClusterApi, describeRequest)))
     expect(network.attempts.at(-1)).toBe('elsewhere:1')

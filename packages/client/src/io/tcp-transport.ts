@@ -8,6 +8,11 @@ interface Address {
   readonly family: number
 }
 
+/** All addresses of a name, as `dns.lookup` gives them. */
+export type Resolver = (host: string, done: (error: NodeJS.ErrnoException | null, addresses: readonly Address[]) => void) => void
+
+const systemResolver: Resolver = (host, done) => lookup(host, { all: true }, done)
+
 /**
  * A TCP connection. A name is resolved to all its addresses and each is tried in turn until one accepts (`client.dns.lookup=use_all_dns_ips`).
  * What is written within one turn of the event loop leaves in one system call.
@@ -15,15 +20,17 @@ interface Address {
 export class TcpTransport implements Transport {
   readonly #endpoint: Endpoint
   readonly #handler: TransportHandler
+  readonly #resolver: Resolver
   #socket: Socket | null = null
   #attemptTimer: NodeJS.Timeout | undefined
   #isConnected = false
   #isDestroyed = false
   #isCorked = false
 
-  constructor(endpoint: Endpoint, handler: TransportHandler) {
+  constructor(endpoint: Endpoint, handler: TransportHandler, resolver: Resolver = systemResolver) {
     this.#endpoint = endpoint
     this.#handler = handler
+    this.#resolver = resolver
     if (isIP(endpoint.host) !== 0) this.#attempt([{ address: endpoint.host, family: isIP(endpoint.host) }], 0, [])
     else this.#resolve()
   }
@@ -50,7 +57,7 @@ export class TcpTransport implements Transport {
   }
 
   #resolve(): void {
-    lookup(this.#endpoint.host, { all: true }, (error, addresses) => {
+    this.#resolver(this.#endpoint.host, (error, addresses) => {
       if (this.#isDestroyed) return
       if (error !== null) return this.#end(unknownHost(this.#endpoint.host, error))
       this.#attempt(addresses.slice(0, MAX_ADDRESSES_PER_HOST), 0, [])
