@@ -42,17 +42,19 @@ const steps = fc.array(
   ),
 )
 
-type Methods = Record<string, (value: unknown) => unknown>
+function call(subject: object, method: string, value?: unknown): unknown {
+  return (subject as Record<string, (this: object, value: unknown) => unknown>)[method]?.call(subject, value)
+}
 
 describe('Writer', () => {
   it('writes what Reader reads, whatever the order and the capacity', () => {
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 64 }), (list, capacity) => {
         const bytes = written((writer) => {
-          for (const [method, value] of list) (writer as unknown as Methods)[method]!(value)
+          for (const [method, value] of list) call(writer, method, value)
         }, capacity)
         const reader = new Reader(bytes)
-        expect(list.map(([method]) => [method, (reader as unknown as Methods)[method]!(undefined)])).toEqual(list)
+        expect(list.map(([method]) => [method, call(reader, method)])).toEqual(list)
         expect(reader.remaining).toBe(0)
       }),
       { numRuns: 500 },
@@ -102,7 +104,7 @@ describe('Writer', () => {
     ['uuid', 'AAAAAAAAAAAAAAAAAAAA!!'],
     ['uuid', '123e4567-e89b-12d3-a456-426614174000'],
   ])('refuses what is no %s', (method, value) => {
-    const write = (): unknown => (new Writer() as unknown as Methods)[method]!(value)
+    const write = (): unknown => call(new Writer(), method, value)
     expect(write).toThrow(ProtocolError)
     expect(write).toThrow(expect.objectContaining({ code: 'VALUE_OUT_OF_RANGE' }))
   })
@@ -117,7 +119,7 @@ describe('Writer', () => {
     expect(writer.length).toBe(4 + 4 + 5000 + 1)
     const chunks = writer.finish()
     expect(chunks).toHaveLength(3)
-    expect(chunks[1]!.buffer).toBe(records.buffer)
+    expect(chunks[1]?.buffer).toBe(records.buffer)
     expect(Buffer.concat(chunks)).toEqual(Buffer.concat([Buffer.from('0000004d00001388', 'hex'), records, Buffer.from([7])]))
   })
 
