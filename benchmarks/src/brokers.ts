@@ -24,8 +24,8 @@ export async function startBroker(kind: BrokerKind): Promise<BenchBroker> {
 
 async function startEmbedded(): Promise<BenchBroker> {
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
-  const program = join(import.meta.dirname, 'embedded-broker.ts')
-  const child = spawn(process.execPath, [...process.execArgv, program, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const program = join(import.meta.dirname, 'embedded-broker.mjs')
+  const child = spawn(process.execPath, [program, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'close')
   const lines = createInterface({ input: child.stdout })
   const first = await Promise.race([once(lines, 'line') as Promise<[string]>, exited.then(() => undefined)])
