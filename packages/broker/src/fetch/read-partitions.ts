@@ -31,7 +31,7 @@ export interface FetchedPartitions {
   /** In the order of the targets. */
   readonly data: PartitionData[]
   readonly recordBytes: number
-  /** Whether it must be answered now, however little there is: an error, a diverging epoch, or a read cut short by more than its limits. */
+  /** Whether waiting cannot help, however little there is: an error, a diverging epoch, or more records than fit. */
   readonly urgent: boolean
 }
 
@@ -92,7 +92,7 @@ function readOne(
       upperBound: limits.readCommitted ? log.lastStableOffset : log.highWatermark,
     })
     data.records = read.records
-    return { data, urgent: read.cut }
+    return { data, urgent: read.hasMore }
   } catch (error) {
     return { data: errorData(target, readErrorCode(error, limits.version)), urgent: true }
   }

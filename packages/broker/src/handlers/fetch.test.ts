@@ -272,3 +272,9 @@ describe('sessions (KIP-227)', () => {
     expect(partitionsOf(response)).toMatchObject([{ errorCode: ErrorCode.UNKNOWN_TOPIC_ID }])
   })
 })
+
+test('a fetch whose limits are full does not wait for the bytes that they keep out', () => {
+  fill()
+  const reply = send([{ topic: 'orders', maxBytes: 2 * SIZE - 1 }], { maxWaitMs: 500, minBytes: 2 * SIZE - 1 })
+  expect(valuesOf(partitionsOf(reply()!)[0]!.records)).toEqual(['0'])
+})

@@ -18,8 +18,8 @@ export interface LogRead {
   readonly records: Buffer
   /** The offset after the last of the batches; the requested offset when there is none. */
   readonly nextOffset: number
-  /** Whether more could have followed but for where a segment, or a stretch of memory, ends. */
-  readonly cut: boolean
+  /** Whether records follow that were left out, be it by a limit or because a segment or a stretch of memory ends. */
+  readonly hasMore: boolean
 }
 
 /** Where a batch begins: in which segment, at which byte. */
@@ -45,20 +45,26 @@ export class LogReader {
     this.#hints = []
   }
 
-  read(request: ReadRequest, upperBound: number): LogRead {
-    const { offset } = request
-    if (offset >= upperBound) return { records: NO_RECORDS, nextOffset: offset, cut: false }
-    const place = this.#locate(offset)
-    if (place === null) return { records: NO_RECORDS, nextOffset: offset, cut: false }
+  /** `end` is the log end offset; nothing from `upperBound` on is returned. */
+  read(request: ReadRequest, upperBound: number, end: number): LogRead {
+    const { offset, maxBytes } = request
+    const place = offset < upperBound ? this.#locate(offset) : null
+    if (place === null) return { records: NO_RECORDS, nextOffset: offset, hasMore: false }
     const { segment, position } = place
     const available = segment.size - position
-    let chunk = segment.file.read(position, Math.min(available, Math.max(request.maxBytes, BATCH_HEADER_BYTES)))
+    let chunk = segment.file.read(position, Math.min(available, Math.max(maxBytes, BATCH_HEADER_BYTES)))
     const first = batchBytes(chunk, 0)
-    if (first > request.maxBytes) {
-      if (!request.minOneBatch) return { records: NO_RECORDS, nextOffset: offset, cut: false }
+    if (first > maxBytes) {
+      if (!request.minOneBatch) return { records: NO_RECORDS, nextOffset: offset, hasMore: true }
       if (first > chunk.length) chunk = segment.file.read(position, first)
     }
-    return this.#trim(request, upperBound, segment, position, chunk)
+    const limit = Math.min(chunk.length, Math.max(maxBytes, first))
+    const last = upperBound < end ? lastBatchBelow(chunk, limit, upperBound) : lastWholeBatch(chunk, limit)
+    if (last < 0) return { records: NO_RECORDS, nextOffset: offset, hasMore: false }
+    const size = last + batchBytes(chunk, last)
+    const nextOffset = lastOffset(chunk, last) + 1
+    this.#remember(nextOffset, { segment, position: position + size })
+    return { records: size === chunk.length ? chunk : chunk.subarray(0, size), nextOffset, hasMore: nextOffset < upperBound }
   }
 
   /** Bytes from the batch that holds `offset` to the end of the log, counted up to `limit`. */
@@ -70,26 +76,6 @@ export class LogReader {
       bytes += this.#segments[index]!.size
     }
     return bytes
-  }
-
-  /** Cuts a chunk to whole batches below `upperBound` and remembers where they end. */
-  #trim(request: ReadRequest, upperBound: number, segment: Segment, position: number, chunk: Buffer): LogRead {
-    const limit = Math.min(chunk.length, Math.max(request.maxBytes, batchBytes(chunk, 0)))
-    let end = 0
-    let nextOffset = request.offset
-    let full = false
-    while (limit - end >= BATCH_HEADER_BYTES) {
-      const size = batchBytes(chunk, end)
-      const last = lastOffset(chunk, end)
-      full = end + size > limit || last >= upperBound
-      if (full) break
-      end += size
-      nextOffset = last + 1
-    }
-    if (end === 0) return { records: NO_RECORDS, nextOffset, cut: false }
-    this.#remember(nextOffset, { segment, position: position + end })
-    const records = end === chunk.length ? chunk : chunk.subarray(0, end)
-    return { records, nextOffset, cut: !full && end < request.maxBytes && nextOffset < upperBound }
   }
 
   /** The batch that holds `offset` or, where a gap was left by compaction, the next one; null when there is none. */
@@ -129,4 +115,28 @@ export class LogReader {
     }
     return low
   }
+}
+
+/** Where the last batch begins that ends within `limit`; -1 when none does. */
+function lastWholeBatch(chunk: Buffer, limit: number): number {
+  let last = -1
+  for (let at = 0; limit - at >= BATCH_HEADER_BYTES;) {
+    const size = batchBytes(chunk, at)
+    if (size > limit - at) break
+    last = at
+    at += size
+  }
+  return last
+}
+
+/** The same, of the batches that lie below `upperBound` as a whole. */
+function lastBatchBelow(chunk: Buffer, limit: number, upperBound: number): number {
+  let last = -1
+  for (let at = 0; limit - at >= BATCH_HEADER_BYTES;) {
+    const size = batchBytes(chunk, at)
+    if (size > limit - at || lastOffset(chunk, at) >= upperBound) break
+    last = at
+    at += size
+  }
+  return last
 }

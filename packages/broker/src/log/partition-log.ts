@@ -219,7 +219,8 @@ export class PartitionLog {
         `${this.name}: offset ${offset} is outside ${this.#logStartOffset} to ${this.#logEndOffset}`,
       )
     }
-    return this.#reader.read(request, Math.min(request.upperBound ?? this.#highWatermark, this.#highWatermark))
+    const upperBound = Math.min(request.upperBound ?? this.#highWatermark, this.#highWatermark)
+    return this.#reader.read(request, upperBound, this.#logEndOffset)
   }
 
   /** How many bytes a read from `offset` could return in all, up to `limit`; 0 for an offset that cannot be read. */
