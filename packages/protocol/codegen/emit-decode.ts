@@ -2,7 +2,7 @@ import { isFlexible, minimumBytes, structOf } from './model.ts'
 import type { Field, FieldType, Message, Struct } from './model.ts'
 import { contains } from './schema.ts'
 import { defaultText, segmentsOf } from './values.ts'
-import type { TypeNames } from './values.ts'
+import type { Segment, TypeNames } from './values.ts'
 
 const FIXED_READERS: Readonly<Record<string, string>> = {
   bool: 'boolean',
@@ -20,7 +20,9 @@ const LENGTH_READERS: Readonly<Record<string, string>> = { string: 'String', byt
 
 export function emitDecode(message: Message, struct: Struct, names: TypeNames, exported: boolean): string {
   const name = names.get(struct.name)!
-  const values = struct.fields.map((field) => `    ${field.name}: ${valueText(message, struct, field, names)},`)
+  const values = struct.fields.map((field) =>
+    `    ${field.name}: ${valueText(message, struct, field, names)},`.replace(': \n', ':\n'),
+  )
   const literal = values.length === 0 ? '{}' : `{\n${values.join('\n')}\n  }`
   const head = `${exported ? 'export ' : ''}function decode${name}(reader: Reader, version: number): ${name} {`
   const tagged = struct.fields.filter((field) => field.tagged !== null)
@@ -59,10 +61,36 @@ function valueText(message: Message, struct: Struct, field: Field, names: TypeNa
     const present = contains(field.versions, version) && !contains(field.tagged, version)
     return present ? readText(message, field, version, struct, names) : defaultText(field, names)
   })
-  return segments
+  return choiceText(shareCalls(segments), field.name.length)
+}
+
+const LINE_WIDTH = 130
+
+/** `version >= 3 ? … : …`, the highest versions first; over several lines when one is too short. */
+function choiceText(segments: readonly Segment[], nameLength: number): string {
+  const choices = segments
     .map((segment, index) => (index === 0 ? segment.text : `version >= ${segment.min} ? ${segment.text} : `))
     .reverse()
-    .join('')
+  const line = choices.join('')
+  if (choices.length === 1 || nameLength + line.length + 7 <= LINE_WIDTH) return line
+  return `\n      ${choices.map((choice) => choice.trimEnd()).join('\n      ')}`
+}
+
+/** Neighbours that call the same list function with another count become one call with a choice of counts. */
+function shareCalls(segments: readonly Segment[]): Segment[] {
+  const shared: { min: number; call: string | null; text: string; counts: Segment[] }[] = []
+  for (const segment of segments) {
+    const [, call = null, count = ''] = /^(.+List\((?:reader, version, )?)(reader\..+)\)$/.exec(segment.text) ?? []
+    const last = shared.at(-1)
+    const part = { min: segment.min, max: segment.max, text: count }
+    if (last !== undefined && call !== null && last.call === call) last.counts.push(part)
+    else shared.push({ min: segment.min, call, text: segment.text, counts: [part] })
+  }
+  return shared.map(({ min, call, text, counts }) => ({
+    min,
+    max: counts.at(-1)!.max,
+    text: call === null || counts.length === 1 ? text : `${call}${choiceText(counts, 0)})`,
+  }))
 }
 
 function readText(message: Message, field: Field, version: number, struct: Struct, names: TypeNames): string {

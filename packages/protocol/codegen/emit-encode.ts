@@ -76,19 +76,44 @@ function boundaries(segments: readonly Segment[]): string {
 }
 
 function guardedGroup(group: readonly Segment[][], struct: Struct): string[] {
-  const parts = group[0]!
-    .map((segment, index) => ({ ...segment, lines: group.flatMap((segments) => textLines(segments[index]!.text)) }))
-    .filter((part) => part.lines.length > 0)
-    .reverse()
+  const parts: Part[] = group[0]!.map(({ min, max }, index) => ({
+    min,
+    max,
+    lines: group.flatMap((segments) => textLines(segments[index]!.text)),
+  }))
+  const tail = takeCommonTail(parts)
+  return [...branches(parts.filter((part) => part.lines.length > 0).reverse(), struct), ...tail]
+}
+
+interface Part {
+  readonly min: number
+  readonly max: number
+  readonly lines: string[]
+}
+
+/** Removes the lines with which every part ends, to stand once after all of them. */
+function takeCommonTail(parts: readonly Part[]): string[] {
+  const tail: string[] = []
+  if (parts.length === 1) return tail
+  while (parts[0]!.lines.length > 0 && parts.every((part) => part.lines.at(-1) === parts[0]!.lines.at(-1))) {
+    tail.unshift(parts[0]!.lines.at(-1)!)
+    for (const part of parts) part.lines.pop()
+  }
+  return tail
+}
+
+function branches(parts: readonly Part[], struct: Struct): string[] {
   if (parts.length === 0) return []
   if (parts.length === 1) return guarded(conditionOf(parts[0]!, struct), parts[0]!.lines)
+  const braces = parts.some((part) => part.lines.length > 1 || part.lines[0]!.startsWith('if '))
   const lines: string[] = []
   let above = struct.max
   for (const [index, part] of parts.entries()) {
     const condition = conditionOf(part, { min: struct.min, max: above })
     const last = index > 0 && condition === ''
     const keyword = index === 0 ? `if (${condition})` : last ? 'else' : `else if (${condition})`
-    lines.push(`${keyword} {`, ...part.lines.map((line) => `  ${line}`), '}')
+    if (braces) lines.push(`${keyword} {`, ...part.lines.map((line) => `  ${line}`), '}')
+    else lines.push(`${keyword} ${part.lines[0]!}`)
     if (part.max === above) above = part.min - 1
   }
   return lines.join('\n').replaceAll('}\nelse', '} else').split('\n')

@@ -33,11 +33,8 @@ export interface MemberMetadata {
 
 export function encodeGroupMetadataValue(writer: Writer, message: GroupMetadataValue, version: number): void {
   checkVersion('GroupMetadataValue', version, 0, 4)
-  if (version >= 4) {
-    writer.compactString(message.protocolType)
-  } else {
-    writer.string(message.protocolType)
-  }
+  if (version >= 4) writer.compactString(message.protocolType)
+  else writer.string(message.protocolType)
   writer.int32(message.generation)
   if (version >= 4) {
     writer.compactNullableString(message.protocol)
@@ -47,27 +44,17 @@ export function encodeGroupMetadataValue(writer: Writer, message: GroupMetadataV
     writer.nullableString(message.leader)
   }
   if (version >= 2) writer.int64(message.currentStateTimestamp)
-  if (version >= 4) {
-    writer.compactArrayLength(message.members.length)
-    encodeMemberMetadataList(writer, message.members, version)
-  } else {
-    writer.arrayLength(message.members.length)
-    encodeMemberMetadataList(writer, message.members, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.members.length)
+  else writer.arrayLength(message.members.length)
+  encodeMemberMetadataList(writer, message.members, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
 function encodeMemberMetadata(writer: Writer, message: MemberMetadata, version: number): void {
-  if (version >= 4) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
-  if (version >= 4) {
-    writer.compactNullableString(message.groupInstanceId)
-  } else if (version >= 3) {
-    writer.nullableString(message.groupInstanceId)
-  }
+  if (version >= 4) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
+  if (version >= 4) writer.compactNullableString(message.groupInstanceId)
+  else if (version >= 3) writer.nullableString(message.groupInstanceId)
   if (version >= 4) {
     writer.compactString(message.clientId)
     writer.compactString(message.clientHost)
@@ -99,7 +86,7 @@ export function decodeGroupMetadataValue(reader: Reader, version: number): Group
     protocol: version >= 4 ? reader.compactNullableString() : reader.nullableString(),
     leader: version >= 4 ? reader.compactNullableString() : reader.nullableString(),
     currentStateTimestamp: version >= 2 ? reader.int64() : -1n,
-    members: version >= 4 ? decodeMemberMetadataList(reader, version, reader.compactArrayLength(15)) : decodeMemberMetadataList(reader, version, reader.arrayLength(18)),
+    members: decodeMemberMetadataList(reader, version, version >= 4 ? reader.compactArrayLength(15) : reader.arrayLength(18)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message

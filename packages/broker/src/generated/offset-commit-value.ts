@@ -24,11 +24,8 @@ export function encodeOffsetCommitValue(writer: Writer, message: OffsetCommitVal
   checkVersion('OffsetCommitValue', version, 0, 4)
   writer.int64(message.offset)
   if (version >= 3) writer.int32(message.leaderEpoch)
-  if (version >= 4) {
-    writer.compactString(message.metadata)
-  } else {
-    writer.string(message.metadata)
-  }
+  if (version >= 4) writer.compactString(message.metadata)
+  else writer.string(message.metadata)
   writer.int64(message.commitTimestamp)
   if (version === 1) writer.int64(message.expireTimestamp)
   if (version >= 4) {

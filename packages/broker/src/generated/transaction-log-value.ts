@@ -44,13 +44,9 @@ export function encodeTransactionLogValue(writer: Writer, message: TransactionLo
   }
   writer.int32(message.transactionTimeoutMs)
   writer.int8(message.transactionStatus)
-  if (version >= 1) {
-    writer.compactArrayLength(message.transactionPartitions === null ? -1 : message.transactionPartitions.length)
-    if (message.transactionPartitions !== null) encodePartitionsSchemaList(writer, message.transactionPartitions, version)
-  } else {
-    writer.arrayLength(message.transactionPartitions === null ? -1 : message.transactionPartitions.length)
-    if (message.transactionPartitions !== null) encodePartitionsSchemaList(writer, message.transactionPartitions, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.transactionPartitions === null ? -1 : message.transactionPartitions.length)
+  else writer.arrayLength(message.transactionPartitions === null ? -1 : message.transactionPartitions.length)
+  if (message.transactionPartitions !== null) encodePartitionsSchemaList(writer, message.transactionPartitions, version)
   writer.int64(message.transactionLastUpdateTimestampMs)
   writer.int64(message.transactionStartTimestampMs)
   if (version <= 0) {
@@ -89,12 +85,11 @@ function encodePartitionsSchema(writer: Writer, message: PartitionsSchema, versi
   if (version >= 1) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitionIds.length)
-    writer.int32List(message.partitionIds)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitionIds.length)
-    writer.int32List(message.partitionIds)
   }
+  writer.int32List(message.partitionIds)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -112,7 +107,7 @@ export function decodeTransactionLogValue(reader: Reader, version: number): Tran
     nextProducerEpoch: -1,
     transactionTimeoutMs: reader.int32(),
     transactionStatus: reader.int8(),
-    transactionPartitions: version >= 1 ? decodeNullablePartitionsSchemaList(reader, version, reader.nullableCompactArrayLength(3)) : decodeNullablePartitionsSchemaList(reader, version, reader.nullableArrayLength(6)),
+    transactionPartitions: decodeNullablePartitionsSchemaList(reader, version, version >= 1 ? reader.nullableCompactArrayLength(3) : reader.nullableArrayLength(6)),
     transactionLastUpdateTimestampMs: reader.int64(),
     transactionStartTimestampMs: reader.int64(),
     clientTransactionVersion: 0,
@@ -135,7 +130,7 @@ export function decodeTransactionLogValue(reader: Reader, version: number): Tran
 function decodePartitionsSchema(reader: Reader, version: number): PartitionsSchema {
   const message: PartitionsSchema = {
     topic: version >= 1 ? reader.compactString() : reader.string(),
-    partitionIds: version >= 1 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitionIds: reader.int32List(version >= 1 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

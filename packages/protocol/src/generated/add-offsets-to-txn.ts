@@ -14,18 +14,12 @@ export interface AddOffsetsToTxnRequest {
 
 function encodeAddOffsetsToTxnRequest(writer: Writer, message: AddOffsetsToTxnRequest, version: number): void {
   checkVersion('AddOffsetsToTxnRequest', version, 0, 4)
-  if (version >= 3) {
-    writer.compactString(message.transactionalId)
-  } else {
-    writer.string(message.transactionalId)
-  }
+  if (version >= 3) writer.compactString(message.transactionalId)
+  else writer.string(message.transactionalId)
   writer.int64(message.producerId)
   writer.int16(message.producerEpoch)
-  if (version >= 3) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 3) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   if (version >= 3) writer.unsignedVarint(0)
 }
 

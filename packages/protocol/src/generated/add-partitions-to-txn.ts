@@ -83,12 +83,11 @@ function encodeAddPartitionsToTxnTopic(writer: Writer, message: AddPartitionsToT
   if (version >= 3) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   }
+  writer.int32List(message.partitions)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -103,7 +102,9 @@ function decodeAddPartitionsToTxnRequest(reader: Reader, version: number): AddPa
     v3AndBelowTransactionalId: version >= 4 ? '' : version >= 3 ? reader.compactString() : reader.string(),
     v3AndBelowProducerId: version >= 4 ? 0n : reader.int64(),
     v3AndBelowProducerEpoch: version >= 4 ? 0 : reader.int16(),
-    v3AndBelowTopics: version >= 4 ? [] : version >= 3 ? decodeAddPartitionsToTxnTopicList(reader, version, reader.compactArrayLength(3)) : decodeAddPartitionsToTxnTopicList(reader, version, reader.arrayLength(6)),
+    v3AndBelowTopics:
+      version >= 4 ? [] :
+      decodeAddPartitionsToTxnTopicList(reader, version, version >= 3 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -124,7 +125,7 @@ function decodeAddPartitionsToTxnTransaction(reader: Reader, version: number): A
 function decodeAddPartitionsToTxnTopic(reader: Reader, version: number): AddPartitionsToTxnTopic {
   const message: AddPartitionsToTxnTopic = {
     name: version >= 3 ? reader.compactString() : reader.string(),
-    partitions: version >= 3 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitions: reader.int32List(version >= 3 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -205,12 +206,11 @@ function encodeAddPartitionsToTxnTopicResult(writer: Writer, message: AddPartiti
   if (version >= 3) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.resultsByPartition.length)
-    encodeAddPartitionsToTxnPartitionResultList(writer, message.resultsByPartition, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.resultsByPartition.length)
-    encodeAddPartitionsToTxnPartitionResultList(writer, message.resultsByPartition, version)
   }
+  encodeAddPartitionsToTxnPartitionResultList(writer, message.resultsByPartition, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -234,7 +234,9 @@ function decodeAddPartitionsToTxnResponse(reader: Reader, version: number): AddP
     throttleTimeMs: reader.int32(),
     errorCode: version >= 4 ? reader.int16() : 0,
     resultsByTransaction: version >= 4 ? decodeAddPartitionsToTxnResultList(reader, version, reader.compactArrayLength(3)) : [],
-    resultsByTopicV3AndBelow: version >= 4 ? [] : version >= 3 ? decodeAddPartitionsToTxnTopicResultList(reader, version, reader.compactArrayLength(3)) : decodeAddPartitionsToTxnTopicResultList(reader, version, reader.arrayLength(6)),
+    resultsByTopicV3AndBelow:
+      version >= 4 ? [] :
+      decodeAddPartitionsToTxnTopicResultList(reader, version, version >= 3 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -252,7 +254,7 @@ function decodeAddPartitionsToTxnResult(reader: Reader, version: number): AddPar
 function decodeAddPartitionsToTxnTopicResult(reader: Reader, version: number): AddPartitionsToTxnTopicResult {
   const message: AddPartitionsToTxnTopicResult = {
     name: version >= 3 ? reader.compactString() : reader.string(),
-    resultsByPartition: version >= 3 ? decodeAddPartitionsToTxnPartitionResultList(reader, version, reader.compactArrayLength(7)) : decodeAddPartitionsToTxnPartitionResultList(reader, version, reader.arrayLength(6)),
+    resultsByPartition: decodeAddPartitionsToTxnPartitionResultList(reader, version, version >= 3 ? reader.compactArrayLength(7) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message

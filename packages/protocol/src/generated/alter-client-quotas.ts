@@ -28,13 +28,9 @@ export interface OpData {
 
 function encodeAlterClientQuotasRequest(writer: Writer, message: AlterClientQuotasRequest, version: number): void {
   checkVersion('AlterClientQuotasRequest', version, 0, 1)
-  if (version >= 1) {
-    writer.compactArrayLength(message.entries.length)
-    encodeRequestEntryDataList(writer, message.entries, version)
-  } else {
-    writer.arrayLength(message.entries.length)
-    encodeRequestEntryDataList(writer, message.entries, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.entries.length)
+  else writer.arrayLength(message.entries.length)
+  encodeRequestEntryDataList(writer, message.entries, version)
   writer.boolean(message.validateOnly)
   if (version >= 1) writer.unsignedVarint(0)
 }
@@ -44,13 +40,12 @@ function encodeRequestEntryData(writer: Writer, message: RequestEntryData, versi
     writer.compactArrayLength(message.entity.length)
     encodeRequestEntityDataList(writer, message.entity, version)
     writer.compactArrayLength(message.ops.length)
-    encodeOpDataList(writer, message.ops, version)
   } else {
     writer.arrayLength(message.entity.length)
     encodeRequestEntityDataList(writer, message.entity, version)
     writer.arrayLength(message.ops.length)
-    encodeOpDataList(writer, message.ops, version)
   }
+  encodeOpDataList(writer, message.ops, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -74,11 +69,8 @@ function encodeRequestEntityDataList(writer: Writer, list: readonly RequestEntit
 }
 
 function encodeOpData(writer: Writer, message: OpData, version: number): void {
-  if (version >= 1) {
-    writer.compactString(message.key)
-  } else {
-    writer.string(message.key)
-  }
+  if (version >= 1) writer.compactString(message.key)
+  else writer.string(message.key)
   writer.float64(message.value)
   writer.boolean(message.remove)
   if (version >= 1) writer.unsignedVarint(0)
@@ -91,7 +83,7 @@ function encodeOpDataList(writer: Writer, list: readonly OpData[], version: numb
 function decodeAlterClientQuotasRequest(reader: Reader, version: number): AlterClientQuotasRequest {
   checkVersion('AlterClientQuotasRequest', version, 0, 1)
   const message: AlterClientQuotasRequest = {
-    entries: version >= 1 ? decodeRequestEntryDataList(reader, version, reader.compactArrayLength(3)) : decodeRequestEntryDataList(reader, version, reader.arrayLength(8)),
+    entries: decodeRequestEntryDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(8)),
     validateOnly: reader.boolean(),
   }
   if (version >= 1) reader.skipTaggedFields()
@@ -100,8 +92,8 @@ function decodeAlterClientQuotasRequest(reader: Reader, version: number): AlterC
 
 function decodeRequestEntryData(reader: Reader, version: number): RequestEntryData {
   const message: RequestEntryData = {
-    entity: version >= 1 ? decodeRequestEntityDataList(reader, version, reader.compactArrayLength(3)) : decodeRequestEntityDataList(reader, version, reader.arrayLength(4)),
-    ops: version >= 1 ? decodeOpDataList(reader, version, reader.compactArrayLength(11)) : decodeOpDataList(reader, version, reader.arrayLength(11)),
+    entity: decodeRequestEntityDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
+    ops: decodeOpDataList(reader, version, version >= 1 ? reader.compactArrayLength(11) : reader.arrayLength(11)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -164,13 +156,9 @@ export interface ResponseEntityData {
 function encodeAlterClientQuotasResponse(writer: Writer, message: AlterClientQuotasResponse, version: number): void {
   checkVersion('AlterClientQuotasResponse', version, 0, 1)
   writer.int32(message.throttleTimeMs)
-  if (version >= 1) {
-    writer.compactArrayLength(message.entries.length)
-    encodeResponseEntryDataList(writer, message.entries, version)
-  } else {
-    writer.arrayLength(message.entries.length)
-    encodeResponseEntryDataList(writer, message.entries, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.entries.length)
+  else writer.arrayLength(message.entries.length)
+  encodeResponseEntryDataList(writer, message.entries, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -179,12 +167,11 @@ function encodeResponseEntryData(writer: Writer, message: ResponseEntryData, ver
   if (version >= 1) {
     writer.compactNullableString(message.errorMessage)
     writer.compactArrayLength(message.entity.length)
-    encodeResponseEntityDataList(writer, message.entity, version)
   } else {
     writer.nullableString(message.errorMessage)
     writer.arrayLength(message.entity.length)
-    encodeResponseEntityDataList(writer, message.entity, version)
   }
+  encodeResponseEntityDataList(writer, message.entity, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -211,7 +198,7 @@ function decodeAlterClientQuotasResponse(reader: Reader, version: number): Alter
   checkVersion('AlterClientQuotasResponse', version, 0, 1)
   const message: AlterClientQuotasResponse = {
     throttleTimeMs: reader.int32(),
-    entries: version >= 1 ? decodeResponseEntryDataList(reader, version, reader.compactArrayLength(5)) : decodeResponseEntryDataList(reader, version, reader.arrayLength(8)),
+    entries: decodeResponseEntryDataList(reader, version, version >= 1 ? reader.compactArrayLength(5) : reader.arrayLength(8)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -221,7 +208,7 @@ function decodeResponseEntryData(reader: Reader, version: number): ResponseEntry
   const message: ResponseEntryData = {
     errorCode: reader.int16(),
     errorMessage: version >= 1 ? reader.compactNullableString() : reader.nullableString(),
-    entity: version >= 1 ? decodeResponseEntityDataList(reader, version, reader.compactArrayLength(3)) : decodeResponseEntityDataList(reader, version, reader.arrayLength(4)),
+    entity: decodeResponseEntityDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

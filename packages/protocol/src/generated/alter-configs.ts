@@ -23,13 +23,9 @@ export interface AlterableConfig {
 
 function encodeAlterConfigsRequest(writer: Writer, message: AlterConfigsRequest, version: number): void {
   checkVersion('AlterConfigsRequest', version, 0, 2)
-  if (version >= 2) {
-    writer.compactArrayLength(message.resources.length)
-    encodeAlterConfigsResourceList(writer, message.resources, version)
-  } else {
-    writer.arrayLength(message.resources.length)
-    encodeAlterConfigsResourceList(writer, message.resources, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.resources.length)
+  else writer.arrayLength(message.resources.length)
+  encodeAlterConfigsResourceList(writer, message.resources, version)
   writer.boolean(message.validateOnly)
   if (version >= 2) writer.unsignedVarint(0)
 }
@@ -39,12 +35,11 @@ function encodeAlterConfigsResource(writer: Writer, message: AlterConfigsResourc
   if (version >= 2) {
     writer.compactString(message.resourceName)
     writer.compactArrayLength(message.configs.length)
-    encodeAlterableConfigList(writer, message.configs, version)
   } else {
     writer.string(message.resourceName)
     writer.arrayLength(message.configs.length)
-    encodeAlterableConfigList(writer, message.configs, version)
   }
+  encodeAlterableConfigList(writer, message.configs, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -70,7 +65,7 @@ function encodeAlterableConfigList(writer: Writer, list: readonly AlterableConfi
 function decodeAlterConfigsRequest(reader: Reader, version: number): AlterConfigsRequest {
   checkVersion('AlterConfigsRequest', version, 0, 2)
   const message: AlterConfigsRequest = {
-    resources: version >= 2 ? decodeAlterConfigsResourceList(reader, version, reader.compactArrayLength(4)) : decodeAlterConfigsResourceList(reader, version, reader.arrayLength(7)),
+    resources: decodeAlterConfigsResourceList(reader, version, version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(7)),
     validateOnly: reader.boolean(),
   }
   if (version >= 2) reader.skipTaggedFields()
@@ -81,7 +76,7 @@ function decodeAlterConfigsResource(reader: Reader, version: number): AlterConfi
   const message: AlterConfigsResource = {
     resourceType: reader.int8(),
     resourceName: version >= 2 ? reader.compactString() : reader.string(),
-    configs: version >= 2 ? decodeAlterableConfigList(reader, version, reader.compactArrayLength(3)) : decodeAlterableConfigList(reader, version, reader.arrayLength(4)),
+    configs: decodeAlterableConfigList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -124,29 +119,19 @@ export interface AlterConfigsResourceResponse {
 function encodeAlterConfigsResponse(writer: Writer, message: AlterConfigsResponse, version: number): void {
   checkVersion('AlterConfigsResponse', version, 0, 2)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.responses.length)
-    encodeAlterConfigsResourceResponseList(writer, message.responses, version)
-  } else {
-    writer.arrayLength(message.responses.length)
-    encodeAlterConfigsResourceResponseList(writer, message.responses, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.responses.length)
+  else writer.arrayLength(message.responses.length)
+  encodeAlterConfigsResourceResponseList(writer, message.responses, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeAlterConfigsResourceResponse(writer: Writer, message: AlterConfigsResourceResponse, version: number): void {
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 2) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   writer.int8(message.resourceType)
-  if (version >= 2) {
-    writer.compactString(message.resourceName)
-  } else {
-    writer.string(message.resourceName)
-  }
+  if (version >= 2) writer.compactString(message.resourceName)
+  else writer.string(message.resourceName)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -158,7 +143,7 @@ function decodeAlterConfigsResponse(reader: Reader, version: number): AlterConfi
   checkVersion('AlterConfigsResponse', version, 0, 2)
   const message: AlterConfigsResponse = {
     throttleTimeMs: reader.int32(),
-    responses: version >= 2 ? decodeAlterConfigsResourceResponseList(reader, version, reader.compactArrayLength(6)) : decodeAlterConfigsResourceResponseList(reader, version, reader.arrayLength(7)),
+    responses: decodeAlterConfigsResourceResponseList(reader, version, version >= 2 ? reader.compactArrayLength(6) : reader.arrayLength(7)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

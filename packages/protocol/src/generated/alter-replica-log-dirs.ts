@@ -21,13 +21,9 @@ export interface AlterReplicaLogDirTopic {
 
 function encodeAlterReplicaLogDirsRequest(writer: Writer, message: AlterReplicaLogDirsRequest, version: number): void {
   checkVersion('AlterReplicaLogDirsRequest', version, 1, 2)
-  if (version >= 2) {
-    writer.compactArrayLength(message.dirs.length)
-    encodeAlterReplicaLogDirList(writer, message.dirs, version)
-  } else {
-    writer.arrayLength(message.dirs.length)
-    encodeAlterReplicaLogDirList(writer, message.dirs, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.dirs.length)
+  else writer.arrayLength(message.dirs.length)
+  encodeAlterReplicaLogDirList(writer, message.dirs, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -35,12 +31,11 @@ function encodeAlterReplicaLogDir(writer: Writer, message: AlterReplicaLogDir, v
   if (version >= 2) {
     writer.compactString(message.path)
     writer.compactArrayLength(message.topics.length)
-    encodeAlterReplicaLogDirTopicList(writer, message.topics, version)
   } else {
     writer.string(message.path)
     writer.arrayLength(message.topics.length)
-    encodeAlterReplicaLogDirTopicList(writer, message.topics, version)
   }
+  encodeAlterReplicaLogDirTopicList(writer, message.topics, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -52,12 +47,11 @@ function encodeAlterReplicaLogDirTopic(writer: Writer, message: AlterReplicaLogD
   if (version >= 2) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   }
+  writer.int32List(message.partitions)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -68,7 +62,7 @@ function encodeAlterReplicaLogDirTopicList(writer: Writer, list: readonly AlterR
 function decodeAlterReplicaLogDirsRequest(reader: Reader, version: number): AlterReplicaLogDirsRequest {
   checkVersion('AlterReplicaLogDirsRequest', version, 1, 2)
   const message: AlterReplicaLogDirsRequest = {
-    dirs: version >= 2 ? decodeAlterReplicaLogDirList(reader, version, reader.compactArrayLength(3)) : decodeAlterReplicaLogDirList(reader, version, reader.arrayLength(6)),
+    dirs: decodeAlterReplicaLogDirList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -77,7 +71,7 @@ function decodeAlterReplicaLogDirsRequest(reader: Reader, version: number): Alte
 function decodeAlterReplicaLogDir(reader: Reader, version: number): AlterReplicaLogDir {
   const message: AlterReplicaLogDir = {
     path: version >= 2 ? reader.compactString() : reader.string(),
-    topics: version >= 2 ? decodeAlterReplicaLogDirTopicList(reader, version, reader.compactArrayLength(3)) : decodeAlterReplicaLogDirTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeAlterReplicaLogDirTopicList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -86,7 +80,7 @@ function decodeAlterReplicaLogDir(reader: Reader, version: number): AlterReplica
 function decodeAlterReplicaLogDirTopic(reader: Reader, version: number): AlterReplicaLogDirTopic {
   const message: AlterReplicaLogDirTopic = {
     name: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitions: reader.int32List(version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -123,13 +117,9 @@ export interface AlterReplicaLogDirPartitionResult {
 function encodeAlterReplicaLogDirsResponse(writer: Writer, message: AlterReplicaLogDirsResponse, version: number): void {
   checkVersion('AlterReplicaLogDirsResponse', version, 1, 2)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.results.length)
-    encodeAlterReplicaLogDirTopicResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeAlterReplicaLogDirTopicResultList(writer, message.results, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeAlterReplicaLogDirTopicResultList(writer, message.results, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -137,12 +127,11 @@ function encodeAlterReplicaLogDirTopicResult(writer: Writer, message: AlterRepli
   if (version >= 2) {
     writer.compactString(message.topicName)
     writer.compactArrayLength(message.partitions.length)
-    encodeAlterReplicaLogDirPartitionResultList(writer, message.partitions, version)
   } else {
     writer.string(message.topicName)
     writer.arrayLength(message.partitions.length)
-    encodeAlterReplicaLogDirPartitionResultList(writer, message.partitions, version)
   }
+  encodeAlterReplicaLogDirPartitionResultList(writer, message.partitions, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -164,7 +153,7 @@ function decodeAlterReplicaLogDirsResponse(reader: Reader, version: number): Alt
   checkVersion('AlterReplicaLogDirsResponse', version, 1, 2)
   const message: AlterReplicaLogDirsResponse = {
     throttleTimeMs: reader.int32(),
-    results: version >= 2 ? decodeAlterReplicaLogDirTopicResultList(reader, version, reader.compactArrayLength(3)) : decodeAlterReplicaLogDirTopicResultList(reader, version, reader.arrayLength(6)),
+    results: decodeAlterReplicaLogDirTopicResultList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -173,7 +162,7 @@ function decodeAlterReplicaLogDirsResponse(reader: Reader, version: number): Alt
 function decodeAlterReplicaLogDirTopicResult(reader: Reader, version: number): AlterReplicaLogDirTopicResult {
   const message: AlterReplicaLogDirTopicResult = {
     topicName: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? decodeAlterReplicaLogDirPartitionResultList(reader, version, reader.compactArrayLength(7)) : decodeAlterReplicaLogDirPartitionResultList(reader, version, reader.arrayLength(6)),
+    partitions: decodeAlterReplicaLogDirPartitionResultList(reader, version, version >= 2 ? reader.compactArrayLength(7) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

@@ -78,13 +78,9 @@ export interface FinalizedFeatureKey {
 function encodeApiVersionsResponse(writer: Writer, message: ApiVersionsResponse, version: number): void {
   checkVersion('ApiVersionsResponse', version, 0, 5)
   writer.int16(message.errorCode)
-  if (version >= 3) {
-    writer.compactArrayLength(message.apiKeys.length)
-    encodeApiVersionList(writer, message.apiKeys, version)
-  } else {
-    writer.arrayLength(message.apiKeys.length)
-    encodeApiVersionList(writer, message.apiKeys, version)
-  }
+  if (version >= 3) writer.compactArrayLength(message.apiKeys.length)
+  else writer.arrayLength(message.apiKeys.length)
+  encodeApiVersionList(writer, message.apiKeys, version)
   if (version >= 1) writer.int32(message.throttleTimeMs)
   if (version >= 3) {
     const hasSupportedFeatures = message.supportedFeatures.length !== 0
@@ -156,7 +152,7 @@ function decodeApiVersionsResponse(reader: Reader, version: number): ApiVersions
   checkVersion('ApiVersionsResponse', version, 0, 5)
   const message: ApiVersionsResponse = {
     errorCode: reader.int16(),
-    apiKeys: version >= 3 ? decodeApiVersionList(reader, version, reader.compactArrayLength(7)) : decodeApiVersionList(reader, version, reader.arrayLength(6)),
+    apiKeys: decodeApiVersionList(reader, version, version >= 3 ? reader.compactArrayLength(7) : reader.arrayLength(6)),
     throttleTimeMs: version >= 1 ? reader.int32() : 0,
     supportedFeatures: [],
     finalizedFeaturesEpoch: -1n,

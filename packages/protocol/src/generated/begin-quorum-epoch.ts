@@ -54,12 +54,11 @@ function encodeRequestTopicData(writer: Writer, message: RequestTopicData, versi
   if (version >= 1) {
     writer.compactString(message.topicName)
     writer.compactArrayLength(message.partitions.length)
-    encodeRequestPartitionDataList(writer, message.partitions, version)
   } else {
     writer.string(message.topicName)
     writer.arrayLength(message.partitions.length)
-    encodeRequestPartitionDataList(writer, message.partitions, version)
   }
+  encodeRequestPartitionDataList(writer, message.partitions, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -96,7 +95,7 @@ function decodeBeginQuorumEpochRequest(reader: Reader, version: number): BeginQu
   const message: BeginQuorumEpochRequest = {
     clusterId: version >= 1 ? reader.compactNullableString() : reader.nullableString(),
     voterId: version >= 1 ? reader.int32() : -1,
-    topics: version >= 1 ? decodeRequestTopicDataList(reader, version, reader.compactArrayLength(3)) : decodeRequestTopicDataList(reader, version, reader.arrayLength(6)),
+    topics: decodeRequestTopicDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     leaderEndpoints: version >= 1 ? decodeLeaderEndpointList(reader, version, reader.compactArrayLength(5)) : [],
   }
   if (version >= 1) reader.skipTaggedFields()
@@ -106,7 +105,7 @@ function decodeBeginQuorumEpochRequest(reader: Reader, version: number): BeginQu
 function decodeRequestTopicData(reader: Reader, version: number): RequestTopicData {
   const message: RequestTopicData = {
     topicName: version >= 1 ? reader.compactString() : reader.string(),
-    partitions: version >= 1 ? decodeRequestPartitionDataList(reader, version, reader.compactArrayLength(29)) : decodeRequestPartitionDataList(reader, version, reader.arrayLength(12)),
+    partitions: decodeRequestPartitionDataList(reader, version, version >= 1 ? reader.compactArrayLength(29) : reader.arrayLength(12)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -205,12 +204,11 @@ function encodeResponseTopicData(writer: Writer, message: ResponseTopicData, ver
   if (version >= 1) {
     writer.compactString(message.topicName)
     writer.compactArrayLength(message.partitions.length)
-    encodeResponsePartitionDataList(writer, message.partitions, version)
   } else {
     writer.string(message.topicName)
     writer.arrayLength(message.partitions.length)
-    encodeResponsePartitionDataList(writer, message.partitions, version)
   }
+  encodeResponsePartitionDataList(writer, message.partitions, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -246,7 +244,7 @@ function decodeBeginQuorumEpochResponse(reader: Reader, version: number): BeginQ
   checkVersion('BeginQuorumEpochResponse', version, 0, 1)
   const message: BeginQuorumEpochResponse = {
     errorCode: reader.int16(),
-    topics: version >= 1 ? decodeResponseTopicDataList(reader, version, reader.compactArrayLength(3)) : decodeResponseTopicDataList(reader, version, reader.arrayLength(6)),
+    topics: decodeResponseTopicDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     nodeEndpoints: [],
   }
   if (version >= 1) {
@@ -264,7 +262,7 @@ function decodeBeginQuorumEpochResponse(reader: Reader, version: number): BeginQ
 function decodeResponseTopicData(reader: Reader, version: number): ResponseTopicData {
   const message: ResponseTopicData = {
     topicName: version >= 1 ? reader.compactString() : reader.string(),
-    partitions: version >= 1 ? decodeResponsePartitionDataList(reader, version, reader.compactArrayLength(15)) : decodeResponsePartitionDataList(reader, version, reader.arrayLength(14)),
+    partitions: decodeResponsePartitionDataList(reader, version, version >= 1 ? reader.compactArrayLength(15) : reader.arrayLength(14)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

@@ -21,23 +21,16 @@ export interface AclCreation {
 
 function encodeCreateAclsRequest(writer: Writer, message: CreateAclsRequest, version: number): void {
   checkVersion('CreateAclsRequest', version, 1, 3)
-  if (version >= 2) {
-    writer.compactArrayLength(message.creations.length)
-    encodeAclCreationList(writer, message.creations, version)
-  } else {
-    writer.arrayLength(message.creations.length)
-    encodeAclCreationList(writer, message.creations, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.creations.length)
+  else writer.arrayLength(message.creations.length)
+  encodeAclCreationList(writer, message.creations, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeAclCreation(writer: Writer, message: AclCreation, version: number): void {
   writer.int8(message.resourceType)
-  if (version >= 2) {
-    writer.compactString(message.resourceName)
-  } else {
-    writer.string(message.resourceName)
-  }
+  if (version >= 2) writer.compactString(message.resourceName)
+  else writer.string(message.resourceName)
   writer.int8(message.resourcePatternType)
   if (version >= 2) {
     writer.compactString(message.principal)
@@ -58,7 +51,7 @@ function encodeAclCreationList(writer: Writer, list: readonly AclCreation[], ver
 function decodeCreateAclsRequest(reader: Reader, version: number): CreateAclsRequest {
   checkVersion('CreateAclsRequest', version, 1, 3)
   const message: CreateAclsRequest = {
-    creations: version >= 2 ? decodeAclCreationList(reader, version, reader.compactArrayLength(8)) : decodeAclCreationList(reader, version, reader.arrayLength(10)),
+    creations: decodeAclCreationList(reader, version, version >= 2 ? reader.compactArrayLength(8) : reader.arrayLength(10)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -98,23 +91,16 @@ export interface AclCreationResult {
 function encodeCreateAclsResponse(writer: Writer, message: CreateAclsResponse, version: number): void {
   checkVersion('CreateAclsResponse', version, 1, 3)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.results.length)
-    encodeAclCreationResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeAclCreationResultList(writer, message.results, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeAclCreationResultList(writer, message.results, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeAclCreationResult(writer: Writer, message: AclCreationResult, version: number): void {
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 2) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -126,7 +112,7 @@ function decodeCreateAclsResponse(reader: Reader, version: number): CreateAclsRe
   checkVersion('CreateAclsResponse', version, 1, 3)
   const message: CreateAclsResponse = {
     throttleTimeMs: reader.int32(),
-    results: version >= 2 ? decodeAclCreationResultList(reader, version, reader.compactArrayLength(4)) : decodeAclCreationResultList(reader, version, reader.arrayLength(4)),
+    results: decodeAclCreationResultList(reader, version, version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

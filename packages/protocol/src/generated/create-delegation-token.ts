@@ -28,13 +28,9 @@ function encodeCreateDelegationTokenRequest(writer: Writer, message: CreateDeleg
     if (message.ownerPrincipalType !== '') throw unsupportedField('CreateDelegationTokenRequest.ownerPrincipalType', version)
     if (message.ownerPrincipalName !== '') throw unsupportedField('CreateDelegationTokenRequest.ownerPrincipalName', version)
   }
-  if (version >= 2) {
-    writer.compactArrayLength(message.renewers.length)
-    encodeCreatableRenewersList(writer, message.renewers, version)
-  } else {
-    writer.arrayLength(message.renewers.length)
-    encodeCreatableRenewersList(writer, message.renewers, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.renewers.length)
+  else writer.arrayLength(message.renewers.length)
+  encodeCreatableRenewersList(writer, message.renewers, version)
   writer.int64(message.maxLifetimeMs)
   if (version >= 2) writer.unsignedVarint(0)
 }
@@ -59,7 +55,7 @@ function decodeCreateDelegationTokenRequest(reader: Reader, version: number): Cr
   const message: CreateDelegationTokenRequest = {
     ownerPrincipalType: version >= 3 ? reader.compactNullableString() : '',
     ownerPrincipalName: version >= 3 ? reader.compactNullableString() : '',
-    renewers: version >= 2 ? decodeCreatableRenewersList(reader, version, reader.compactArrayLength(3)) : decodeCreatableRenewersList(reader, version, reader.arrayLength(4)),
+    renewers: decodeCreatableRenewersList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
     maxLifetimeMs: reader.int64(),
   }
   if (version >= 2) reader.skipTaggedFields()

@@ -23,32 +23,21 @@ export interface CreatePartitionsAssignment {
 
 function encodeCreatePartitionsRequest(writer: Writer, message: CreatePartitionsRequest, version: number): void {
   checkVersion('CreatePartitionsRequest', version, 0, 3)
-  if (version >= 2) {
-    writer.compactArrayLength(message.topics.length)
-    encodeCreatePartitionsTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeCreatePartitionsTopicList(writer, message.topics, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeCreatePartitionsTopicList(writer, message.topics, version)
   writer.int32(message.timeoutMs)
   writer.boolean(message.validateOnly)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeCreatePartitionsTopic(writer: Writer, message: CreatePartitionsTopic, version: number): void {
-  if (version >= 2) {
-    writer.compactString(message.name)
-  } else {
-    writer.string(message.name)
-  }
+  if (version >= 2) writer.compactString(message.name)
+  else writer.string(message.name)
   writer.int32(message.count)
-  if (version >= 2) {
-    writer.compactArrayLength(message.assignments === null ? -1 : message.assignments.length)
-    if (message.assignments !== null) encodeCreatePartitionsAssignmentList(writer, message.assignments, version)
-  } else {
-    writer.arrayLength(message.assignments === null ? -1 : message.assignments.length)
-    if (message.assignments !== null) encodeCreatePartitionsAssignmentList(writer, message.assignments, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.assignments === null ? -1 : message.assignments.length)
+  else writer.arrayLength(message.assignments === null ? -1 : message.assignments.length)
+  if (message.assignments !== null) encodeCreatePartitionsAssignmentList(writer, message.assignments, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -57,13 +46,9 @@ function encodeCreatePartitionsTopicList(writer: Writer, list: readonly CreatePa
 }
 
 function encodeCreatePartitionsAssignment(writer: Writer, message: CreatePartitionsAssignment, version: number): void {
-  if (version >= 2) {
-    writer.compactArrayLength(message.brokerIds.length)
-    writer.int32List(message.brokerIds)
-  } else {
-    writer.arrayLength(message.brokerIds.length)
-    writer.int32List(message.brokerIds)
-  }
+  if (version >= 2) writer.compactArrayLength(message.brokerIds.length)
+  else writer.arrayLength(message.brokerIds.length)
+  writer.int32List(message.brokerIds)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -74,7 +59,7 @@ function encodeCreatePartitionsAssignmentList(writer: Writer, list: readonly Cre
 function decodeCreatePartitionsRequest(reader: Reader, version: number): CreatePartitionsRequest {
   checkVersion('CreatePartitionsRequest', version, 0, 3)
   const message: CreatePartitionsRequest = {
-    topics: version >= 2 ? decodeCreatePartitionsTopicList(reader, version, reader.compactArrayLength(7)) : decodeCreatePartitionsTopicList(reader, version, reader.arrayLength(10)),
+    topics: decodeCreatePartitionsTopicList(reader, version, version >= 2 ? reader.compactArrayLength(7) : reader.arrayLength(10)),
     timeoutMs: reader.int32(),
     validateOnly: reader.boolean(),
   }
@@ -86,7 +71,7 @@ function decodeCreatePartitionsTopic(reader: Reader, version: number): CreatePar
   const message: CreatePartitionsTopic = {
     name: version >= 2 ? reader.compactString() : reader.string(),
     count: reader.int32(),
-    assignments: version >= 2 ? decodeNullableCreatePartitionsAssignmentList(reader, version, reader.nullableCompactArrayLength(2)) : decodeNullableCreatePartitionsAssignmentList(reader, version, reader.nullableArrayLength(4)),
+    assignments: decodeNullableCreatePartitionsAssignmentList(reader, version, version >= 2 ? reader.nullableCompactArrayLength(2) : reader.nullableArrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -94,7 +79,7 @@ function decodeCreatePartitionsTopic(reader: Reader, version: number): CreatePar
 
 function decodeCreatePartitionsAssignment(reader: Reader, version: number): CreatePartitionsAssignment {
   const message: CreatePartitionsAssignment = {
-    brokerIds: version >= 2 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    brokerIds: reader.int32List(version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -131,28 +116,18 @@ export interface CreatePartitionsTopicResult {
 function encodeCreatePartitionsResponse(writer: Writer, message: CreatePartitionsResponse, version: number): void {
   checkVersion('CreatePartitionsResponse', version, 0, 3)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.results.length)
-    encodeCreatePartitionsTopicResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeCreatePartitionsTopicResultList(writer, message.results, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeCreatePartitionsTopicResultList(writer, message.results, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeCreatePartitionsTopicResult(writer: Writer, message: CreatePartitionsTopicResult, version: number): void {
-  if (version >= 2) {
-    writer.compactString(message.name)
-  } else {
-    writer.string(message.name)
-  }
+  if (version >= 2) writer.compactString(message.name)
+  else writer.string(message.name)
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 2) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -164,7 +139,7 @@ function decodeCreatePartitionsResponse(reader: Reader, version: number): Create
   checkVersion('CreatePartitionsResponse', version, 0, 3)
   const message: CreatePartitionsResponse = {
     throttleTimeMs: reader.int32(),
-    results: version >= 2 ? decodeCreatePartitionsTopicResultList(reader, version, reader.compactArrayLength(5)) : decodeCreatePartitionsTopicResultList(reader, version, reader.arrayLength(6)),
+    results: decodeCreatePartitionsTopicResultList(reader, version, version >= 2 ? reader.compactArrayLength(5) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

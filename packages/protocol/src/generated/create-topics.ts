@@ -31,37 +31,29 @@ export interface CreatableTopicConfig {
 
 function encodeCreateTopicsRequest(writer: Writer, message: CreateTopicsRequest, version: number): void {
   checkVersion('CreateTopicsRequest', version, 2, 7)
-  if (version >= 5) {
-    writer.compactArrayLength(message.topics.length)
-    encodeCreatableTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeCreatableTopicList(writer, message.topics, version)
-  }
+  if (version >= 5) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeCreatableTopicList(writer, message.topics, version)
   writer.int32(message.timeoutMs)
   writer.boolean(message.validateOnly)
   if (version >= 5) writer.unsignedVarint(0)
 }
 
 function encodeCreatableTopic(writer: Writer, message: CreatableTopic, version: number): void {
-  if (version >= 5) {
-    writer.compactString(message.name)
-  } else {
-    writer.string(message.name)
-  }
+  if (version >= 5) writer.compactString(message.name)
+  else writer.string(message.name)
   writer.int32(message.numPartitions)
   writer.int16(message.replicationFactor)
   if (version >= 5) {
     writer.compactArrayLength(message.assignments.length)
     encodeCreatableReplicaAssignmentList(writer, message.assignments, version)
     writer.compactArrayLength(message.configs.length)
-    encodeCreatableTopicConfigList(writer, message.configs, version)
   } else {
     writer.arrayLength(message.assignments.length)
     encodeCreatableReplicaAssignmentList(writer, message.assignments, version)
     writer.arrayLength(message.configs.length)
-    encodeCreatableTopicConfigList(writer, message.configs, version)
   }
+  encodeCreatableTopicConfigList(writer, message.configs, version)
   if (version >= 5) writer.unsignedVarint(0)
 }
 
@@ -71,13 +63,9 @@ function encodeCreatableTopicList(writer: Writer, list: readonly CreatableTopic[
 
 function encodeCreatableReplicaAssignment(writer: Writer, message: CreatableReplicaAssignment, version: number): void {
   writer.int32(message.partitionIndex)
-  if (version >= 5) {
-    writer.compactArrayLength(message.brokerIds.length)
-    writer.int32List(message.brokerIds)
-  } else {
-    writer.arrayLength(message.brokerIds.length)
-    writer.int32List(message.brokerIds)
-  }
+  if (version >= 5) writer.compactArrayLength(message.brokerIds.length)
+  else writer.arrayLength(message.brokerIds.length)
+  writer.int32List(message.brokerIds)
   if (version >= 5) writer.unsignedVarint(0)
 }
 
@@ -103,7 +91,7 @@ function encodeCreatableTopicConfigList(writer: Writer, list: readonly Creatable
 function decodeCreateTopicsRequest(reader: Reader, version: number): CreateTopicsRequest {
   checkVersion('CreateTopicsRequest', version, 2, 7)
   const message: CreateTopicsRequest = {
-    topics: version >= 5 ? decodeCreatableTopicList(reader, version, reader.compactArrayLength(10)) : decodeCreatableTopicList(reader, version, reader.arrayLength(16)),
+    topics: decodeCreatableTopicList(reader, version, version >= 5 ? reader.compactArrayLength(10) : reader.arrayLength(16)),
     timeoutMs: reader.int32(),
     validateOnly: reader.boolean(),
   }
@@ -116,8 +104,8 @@ function decodeCreatableTopic(reader: Reader, version: number): CreatableTopic {
     name: version >= 5 ? reader.compactString() : reader.string(),
     numPartitions: reader.int32(),
     replicationFactor: reader.int16(),
-    assignments: version >= 5 ? decodeCreatableReplicaAssignmentList(reader, version, reader.compactArrayLength(6)) : decodeCreatableReplicaAssignmentList(reader, version, reader.arrayLength(8)),
-    configs: version >= 5 ? decodeCreatableTopicConfigList(reader, version, reader.compactArrayLength(3)) : decodeCreatableTopicConfigList(reader, version, reader.arrayLength(4)),
+    assignments: decodeCreatableReplicaAssignmentList(reader, version, version >= 5 ? reader.compactArrayLength(6) : reader.arrayLength(8)),
+    configs: decodeCreatableTopicConfigList(reader, version, version >= 5 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
   }
   if (version >= 5) reader.skipTaggedFields()
   return message
@@ -126,7 +114,7 @@ function decodeCreatableTopic(reader: Reader, version: number): CreatableTopic {
 function decodeCreatableReplicaAssignment(reader: Reader, version: number): CreatableReplicaAssignment {
   const message: CreatableReplicaAssignment = {
     partitionIndex: reader.int32(),
-    brokerIds: version >= 5 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    brokerIds: reader.int32List(version >= 5 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 5) reader.skipTaggedFields()
   return message
@@ -192,29 +180,19 @@ export interface CreatableTopicConfigs {
 function encodeCreateTopicsResponse(writer: Writer, message: CreateTopicsResponse, version: number): void {
   checkVersion('CreateTopicsResponse', version, 2, 7)
   writer.int32(message.throttleTimeMs)
-  if (version >= 5) {
-    writer.compactArrayLength(message.topics.length)
-    encodeCreatableTopicResultList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeCreatableTopicResultList(writer, message.topics, version)
-  }
+  if (version >= 5) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeCreatableTopicResultList(writer, message.topics, version)
   if (version >= 5) writer.unsignedVarint(0)
 }
 
 function encodeCreatableTopicResult(writer: Writer, message: CreatableTopicResult, version: number): void {
-  if (version >= 5) {
-    writer.compactString(message.name)
-  } else {
-    writer.string(message.name)
-  }
+  if (version >= 5) writer.compactString(message.name)
+  else writer.string(message.name)
   if (version >= 7) writer.uuid(message.topicId)
   writer.int16(message.errorCode)
-  if (version >= 5) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 5) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   if (version >= 5) {
     writer.int32(message.numPartitions)
     writer.int16(message.replicationFactor)
@@ -254,7 +232,7 @@ function decodeCreateTopicsResponse(reader: Reader, version: number): CreateTopi
   checkVersion('CreateTopicsResponse', version, 2, 7)
   const message: CreateTopicsResponse = {
     throttleTimeMs: reader.int32(),
-    topics: version >= 5 ? decodeCreatableTopicResultList(reader, version, reader.compactArrayLength(12)) : decodeCreatableTopicResultList(reader, version, reader.arrayLength(6)),
+    topics: decodeCreatableTopicResultList(reader, version, version >= 5 ? reader.compactArrayLength(12) : reader.arrayLength(6)),
   }
   if (version >= 5) reader.skipTaggedFields()
   return message

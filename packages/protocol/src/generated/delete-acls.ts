@@ -21,23 +21,16 @@ export interface DeleteAclsFilter {
 
 function encodeDeleteAclsRequest(writer: Writer, message: DeleteAclsRequest, version: number): void {
   checkVersion('DeleteAclsRequest', version, 1, 3)
-  if (version >= 2) {
-    writer.compactArrayLength(message.filters.length)
-    encodeDeleteAclsFilterList(writer, message.filters, version)
-  } else {
-    writer.arrayLength(message.filters.length)
-    encodeDeleteAclsFilterList(writer, message.filters, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.filters.length)
+  else writer.arrayLength(message.filters.length)
+  encodeDeleteAclsFilterList(writer, message.filters, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeDeleteAclsFilter(writer: Writer, message: DeleteAclsFilter, version: number): void {
   writer.int8(message.resourceTypeFilter)
-  if (version >= 2) {
-    writer.compactNullableString(message.resourceNameFilter)
-  } else {
-    writer.nullableString(message.resourceNameFilter)
-  }
+  if (version >= 2) writer.compactNullableString(message.resourceNameFilter)
+  else writer.nullableString(message.resourceNameFilter)
   writer.int8(message.patternTypeFilter)
   if (version >= 2) {
     writer.compactNullableString(message.principalFilter)
@@ -58,7 +51,7 @@ function encodeDeleteAclsFilterList(writer: Writer, list: readonly DeleteAclsFil
 function decodeDeleteAclsRequest(reader: Reader, version: number): DeleteAclsRequest {
   checkVersion('DeleteAclsRequest', version, 1, 3)
   const message: DeleteAclsRequest = {
-    filters: version >= 2 ? decodeDeleteAclsFilterList(reader, version, reader.compactArrayLength(8)) : decodeDeleteAclsFilterList(reader, version, reader.arrayLength(10)),
+    filters: decodeDeleteAclsFilterList(reader, version, version >= 2 ? reader.compactArrayLength(8) : reader.arrayLength(10)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -111,13 +104,9 @@ export interface DeleteAclsMatchingAcl {
 function encodeDeleteAclsResponse(writer: Writer, message: DeleteAclsResponse, version: number): void {
   checkVersion('DeleteAclsResponse', version, 1, 3)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.filterResults.length)
-    encodeDeleteAclsFilterResultList(writer, message.filterResults, version)
-  } else {
-    writer.arrayLength(message.filterResults.length)
-    encodeDeleteAclsFilterResultList(writer, message.filterResults, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.filterResults.length)
+  else writer.arrayLength(message.filterResults.length)
+  encodeDeleteAclsFilterResultList(writer, message.filterResults, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -126,12 +115,11 @@ function encodeDeleteAclsFilterResult(writer: Writer, message: DeleteAclsFilterR
   if (version >= 2) {
     writer.compactNullableString(message.errorMessage)
     writer.compactArrayLength(message.matchingAcls.length)
-    encodeDeleteAclsMatchingAclList(writer, message.matchingAcls, version)
   } else {
     writer.nullableString(message.errorMessage)
     writer.arrayLength(message.matchingAcls.length)
-    encodeDeleteAclsMatchingAclList(writer, message.matchingAcls, version)
   }
+  encodeDeleteAclsMatchingAclList(writer, message.matchingAcls, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -141,17 +129,11 @@ function encodeDeleteAclsFilterResultList(writer: Writer, list: readonly DeleteA
 
 function encodeDeleteAclsMatchingAcl(writer: Writer, message: DeleteAclsMatchingAcl, version: number): void {
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 2) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   writer.int8(message.resourceType)
-  if (version >= 2) {
-    writer.compactString(message.resourceName)
-  } else {
-    writer.string(message.resourceName)
-  }
+  if (version >= 2) writer.compactString(message.resourceName)
+  else writer.string(message.resourceName)
   writer.int8(message.patternType)
   if (version >= 2) {
     writer.compactString(message.principal)
@@ -173,7 +155,7 @@ function decodeDeleteAclsResponse(reader: Reader, version: number): DeleteAclsRe
   checkVersion('DeleteAclsResponse', version, 1, 3)
   const message: DeleteAclsResponse = {
     throttleTimeMs: reader.int32(),
-    filterResults: version >= 2 ? decodeDeleteAclsFilterResultList(reader, version, reader.compactArrayLength(5)) : decodeDeleteAclsFilterResultList(reader, version, reader.arrayLength(8)),
+    filterResults: decodeDeleteAclsFilterResultList(reader, version, version >= 2 ? reader.compactArrayLength(5) : reader.arrayLength(8)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -183,7 +165,7 @@ function decodeDeleteAclsFilterResult(reader: Reader, version: number): DeleteAc
   const message: DeleteAclsFilterResult = {
     errorCode: reader.int16(),
     errorMessage: version >= 2 ? reader.compactNullableString() : reader.nullableString(),
-    matchingAcls: version >= 2 ? decodeDeleteAclsMatchingAclList(reader, version, reader.compactArrayLength(11)) : decodeDeleteAclsMatchingAclList(reader, version, reader.arrayLength(14)),
+    matchingAcls: decodeDeleteAclsMatchingAclList(reader, version, version >= 2 ? reader.compactArrayLength(11) : reader.arrayLength(14)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

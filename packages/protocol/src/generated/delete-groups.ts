@@ -46,22 +46,15 @@ export interface DeletableGroupResult {
 function encodeDeleteGroupsResponse(writer: Writer, message: DeleteGroupsResponse, version: number): void {
   checkVersion('DeleteGroupsResponse', version, 0, 3)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.results.length)
-    encodeDeletableGroupResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeDeletableGroupResultList(writer, message.results, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeDeletableGroupResultList(writer, message.results, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeDeletableGroupResult(writer: Writer, message: DeletableGroupResult, version: number): void {
-  if (version >= 2) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 2) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   writer.int16(message.errorCode)
   if (version >= 3) writer.compactNullableString(message.errorMessage)
   if (version >= 2) writer.unsignedVarint(0)
@@ -75,7 +68,7 @@ function decodeDeleteGroupsResponse(reader: Reader, version: number): DeleteGrou
   checkVersion('DeleteGroupsResponse', version, 0, 3)
   const message: DeleteGroupsResponse = {
     throttleTimeMs: reader.int32(),
-    results: version >= 2 ? decodeDeletableGroupResultList(reader, version, reader.compactArrayLength(4)) : decodeDeletableGroupResultList(reader, version, reader.arrayLength(4)),
+    results: decodeDeletableGroupResultList(reader, version, version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

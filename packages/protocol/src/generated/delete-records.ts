@@ -22,13 +22,9 @@ export interface DeleteRecordsPartition {
 
 function encodeDeleteRecordsRequest(writer: Writer, message: DeleteRecordsRequest, version: number): void {
   checkVersion('DeleteRecordsRequest', version, 0, 2)
-  if (version >= 2) {
-    writer.compactArrayLength(message.topics.length)
-    encodeDeleteRecordsTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeDeleteRecordsTopicList(writer, message.topics, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeDeleteRecordsTopicList(writer, message.topics, version)
   writer.int32(message.timeoutMs)
   if (version >= 2) writer.unsignedVarint(0)
 }
@@ -37,12 +33,11 @@ function encodeDeleteRecordsTopic(writer: Writer, message: DeleteRecordsTopic, v
   if (version >= 2) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeDeleteRecordsPartitionList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeDeleteRecordsPartitionList(writer, message.partitions, version)
   }
+  encodeDeleteRecordsPartitionList(writer, message.partitions, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -63,7 +58,7 @@ function encodeDeleteRecordsPartitionList(writer: Writer, list: readonly DeleteR
 function decodeDeleteRecordsRequest(reader: Reader, version: number): DeleteRecordsRequest {
   checkVersion('DeleteRecordsRequest', version, 0, 2)
   const message: DeleteRecordsRequest = {
-    topics: version >= 2 ? decodeDeleteRecordsTopicList(reader, version, reader.compactArrayLength(3)) : decodeDeleteRecordsTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeDeleteRecordsTopicList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     timeoutMs: reader.int32(),
   }
   if (version >= 2) reader.skipTaggedFields()
@@ -73,7 +68,7 @@ function decodeDeleteRecordsRequest(reader: Reader, version: number): DeleteReco
 function decodeDeleteRecordsTopic(reader: Reader, version: number): DeleteRecordsTopic {
   const message: DeleteRecordsTopic = {
     name: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? decodeDeleteRecordsPartitionList(reader, version, reader.compactArrayLength(13)) : decodeDeleteRecordsPartitionList(reader, version, reader.arrayLength(12)),
+    partitions: decodeDeleteRecordsPartitionList(reader, version, version >= 2 ? reader.compactArrayLength(13) : reader.arrayLength(12)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -120,13 +115,9 @@ export interface DeleteRecordsPartitionResult {
 function encodeDeleteRecordsResponse(writer: Writer, message: DeleteRecordsResponse, version: number): void {
   checkVersion('DeleteRecordsResponse', version, 0, 2)
   writer.int32(message.throttleTimeMs)
-  if (version >= 2) {
-    writer.compactArrayLength(message.topics.length)
-    encodeDeleteRecordsTopicResultList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeDeleteRecordsTopicResultList(writer, message.topics, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeDeleteRecordsTopicResultList(writer, message.topics, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -134,12 +125,11 @@ function encodeDeleteRecordsTopicResult(writer: Writer, message: DeleteRecordsTo
   if (version >= 2) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeDeleteRecordsPartitionResultList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeDeleteRecordsPartitionResultList(writer, message.partitions, version)
   }
+  encodeDeleteRecordsPartitionResultList(writer, message.partitions, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -162,7 +152,7 @@ function decodeDeleteRecordsResponse(reader: Reader, version: number): DeleteRec
   checkVersion('DeleteRecordsResponse', version, 0, 2)
   const message: DeleteRecordsResponse = {
     throttleTimeMs: reader.int32(),
-    topics: version >= 2 ? decodeDeleteRecordsTopicResultList(reader, version, reader.compactArrayLength(3)) : decodeDeleteRecordsTopicResultList(reader, version, reader.arrayLength(6)),
+    topics: decodeDeleteRecordsTopicResultList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -171,7 +161,7 @@ function decodeDeleteRecordsResponse(reader: Reader, version: number): DeleteRec
 function decodeDeleteRecordsTopicResult(reader: Reader, version: number): DeleteRecordsTopicResult {
   const message: DeleteRecordsTopicResult = {
     name: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? decodeDeleteRecordsPartitionResultList(reader, version, reader.compactArrayLength(15)) : decodeDeleteRecordsPartitionResultList(reader, version, reader.arrayLength(14)),
+    partitions: decodeDeleteRecordsPartitionResultList(reader, version, version >= 2 ? reader.compactArrayLength(15) : reader.arrayLength(14)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

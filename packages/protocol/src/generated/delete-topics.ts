@@ -52,7 +52,10 @@ function decodeDeleteTopicsRequest(reader: Reader, version: number): DeleteTopic
   checkVersion('DeleteTopicsRequest', version, 1, 6)
   const message: DeleteTopicsRequest = {
     topics: version >= 6 ? decodeDeleteTopicStateList(reader, version, reader.compactArrayLength(18)) : [],
-    topicNames: version >= 6 ? [] : version >= 4 ? reader.compactStringList(reader.compactArrayLength(1)) : reader.stringList(reader.arrayLength(2)),
+    topicNames:
+      version >= 6 ? [] :
+      version >= 4 ? reader.compactStringList(reader.compactArrayLength(1)) :
+      reader.stringList(reader.arrayLength(2)),
     timeoutMs: reader.int32(),
   }
   if (version >= 4) reader.skipTaggedFields()
@@ -94,13 +97,9 @@ export interface DeletableTopicResult {
 function encodeDeleteTopicsResponse(writer: Writer, message: DeleteTopicsResponse, version: number): void {
   checkVersion('DeleteTopicsResponse', version, 1, 6)
   writer.int32(message.throttleTimeMs)
-  if (version >= 4) {
-    writer.compactArrayLength(message.responses.length)
-    encodeDeletableTopicResultList(writer, message.responses, version)
-  } else {
-    writer.arrayLength(message.responses.length)
-    encodeDeletableTopicResultList(writer, message.responses, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.responses.length)
+  else writer.arrayLength(message.responses.length)
+  encodeDeletableTopicResultList(writer, message.responses, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -128,7 +127,7 @@ function decodeDeleteTopicsResponse(reader: Reader, version: number): DeleteTopi
   checkVersion('DeleteTopicsResponse', version, 1, 6)
   const message: DeleteTopicsResponse = {
     throttleTimeMs: reader.int32(),
-    responses: version >= 4 ? decodeDeletableTopicResultList(reader, version, reader.compactArrayLength(4)) : decodeDeletableTopicResultList(reader, version, reader.arrayLength(4)),
+    responses: decodeDeletableTopicResultList(reader, version, version >= 4 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message

@@ -18,11 +18,8 @@ export interface DescribeAclsRequest {
 function encodeDescribeAclsRequest(writer: Writer, message: DescribeAclsRequest, version: number): void {
   checkVersion('DescribeAclsRequest', version, 1, 3)
   writer.int8(message.resourceTypeFilter)
-  if (version >= 2) {
-    writer.compactNullableString(message.resourceNameFilter)
-  } else {
-    writer.nullableString(message.resourceNameFilter)
-  }
+  if (version >= 2) writer.compactNullableString(message.resourceNameFilter)
+  else writer.nullableString(message.resourceNameFilter)
   writer.int8(message.patternTypeFilter)
   if (version >= 2) {
     writer.compactNullableString(message.principalFilter)
@@ -80,30 +77,22 @@ function encodeDescribeAclsResponse(writer: Writer, message: DescribeAclsRespons
   if (version >= 2) {
     writer.compactNullableString(message.errorMessage)
     writer.compactArrayLength(message.resources.length)
-    encodeDescribeAclsResourceList(writer, message.resources, version)
   } else {
     writer.nullableString(message.errorMessage)
     writer.arrayLength(message.resources.length)
-    encodeDescribeAclsResourceList(writer, message.resources, version)
   }
+  encodeDescribeAclsResourceList(writer, message.resources, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
 function encodeDescribeAclsResource(writer: Writer, message: DescribeAclsResource, version: number): void {
   writer.int8(message.resourceType)
-  if (version >= 2) {
-    writer.compactString(message.resourceName)
-  } else {
-    writer.string(message.resourceName)
-  }
+  if (version >= 2) writer.compactString(message.resourceName)
+  else writer.string(message.resourceName)
   writer.int8(message.patternType)
-  if (version >= 2) {
-    writer.compactArrayLength(message.acls.length)
-    encodeAclDescriptionList(writer, message.acls, version)
-  } else {
-    writer.arrayLength(message.acls.length)
-    encodeAclDescriptionList(writer, message.acls, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.acls.length)
+  else writer.arrayLength(message.acls.length)
+  encodeAclDescriptionList(writer, message.acls, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -134,7 +123,7 @@ function decodeDescribeAclsResponse(reader: Reader, version: number): DescribeAc
     throttleTimeMs: reader.int32(),
     errorCode: reader.int16(),
     errorMessage: version >= 2 ? reader.compactNullableString() : reader.nullableString(),
-    resources: version >= 2 ? decodeDescribeAclsResourceList(reader, version, reader.compactArrayLength(5)) : decodeDescribeAclsResourceList(reader, version, reader.arrayLength(8)),
+    resources: decodeDescribeAclsResourceList(reader, version, version >= 2 ? reader.compactArrayLength(5) : reader.arrayLength(8)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -145,7 +134,7 @@ function decodeDescribeAclsResource(reader: Reader, version: number): DescribeAc
     resourceType: reader.int8(),
     resourceName: version >= 2 ? reader.compactString() : reader.string(),
     patternType: reader.int8(),
-    acls: version >= 2 ? decodeAclDescriptionList(reader, version, reader.compactArrayLength(5)) : decodeAclDescriptionList(reader, version, reader.arrayLength(6)),
+    acls: decodeAclDescriptionList(reader, version, version >= 2 ? reader.compactArrayLength(5) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

@@ -18,29 +18,19 @@ export interface ComponentData {
 
 function encodeDescribeClientQuotasRequest(writer: Writer, message: DescribeClientQuotasRequest, version: number): void {
   checkVersion('DescribeClientQuotasRequest', version, 0, 1)
-  if (version >= 1) {
-    writer.compactArrayLength(message.components.length)
-    encodeComponentDataList(writer, message.components, version)
-  } else {
-    writer.arrayLength(message.components.length)
-    encodeComponentDataList(writer, message.components, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.components.length)
+  else writer.arrayLength(message.components.length)
+  encodeComponentDataList(writer, message.components, version)
   writer.boolean(message.strict)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
 function encodeComponentData(writer: Writer, message: ComponentData, version: number): void {
-  if (version >= 1) {
-    writer.compactString(message.entityType)
-  } else {
-    writer.string(message.entityType)
-  }
+  if (version >= 1) writer.compactString(message.entityType)
+  else writer.string(message.entityType)
   writer.int8(message.matchType)
-  if (version >= 1) {
-    writer.compactNullableString(message.match)
-  } else {
-    writer.nullableString(message.match)
-  }
+  if (version >= 1) writer.compactNullableString(message.match)
+  else writer.nullableString(message.match)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -51,7 +41,7 @@ function encodeComponentDataList(writer: Writer, list: readonly ComponentData[],
 function decodeDescribeClientQuotasRequest(reader: Reader, version: number): DescribeClientQuotasRequest {
   checkVersion('DescribeClientQuotasRequest', version, 0, 1)
   const message: DescribeClientQuotasRequest = {
-    components: version >= 1 ? decodeComponentDataList(reader, version, reader.compactArrayLength(4)) : decodeComponentDataList(reader, version, reader.arrayLength(5)),
+    components: decodeComponentDataList(reader, version, version >= 1 ? reader.compactArrayLength(4) : reader.arrayLength(5)),
     strict: reader.boolean(),
   }
   if (version >= 1) reader.skipTaggedFields()
@@ -104,12 +94,11 @@ function encodeDescribeClientQuotasResponse(writer: Writer, message: DescribeCli
   if (version >= 1) {
     writer.compactNullableString(message.errorMessage)
     writer.compactArrayLength(message.entries === null ? -1 : message.entries.length)
-    if (message.entries !== null) encodeEntryDataList(writer, message.entries, version)
   } else {
     writer.nullableString(message.errorMessage)
     writer.arrayLength(message.entries === null ? -1 : message.entries.length)
-    if (message.entries !== null) encodeEntryDataList(writer, message.entries, version)
   }
+  if (message.entries !== null) encodeEntryDataList(writer, message.entries, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -118,13 +107,12 @@ function encodeEntryData(writer: Writer, message: EntryData, version: number): v
     writer.compactArrayLength(message.entity.length)
     encodeEntityDataList(writer, message.entity, version)
     writer.compactArrayLength(message.values.length)
-    encodeValueDataList(writer, message.values, version)
   } else {
     writer.arrayLength(message.entity.length)
     encodeEntityDataList(writer, message.entity, version)
     writer.arrayLength(message.values.length)
-    encodeValueDataList(writer, message.values, version)
   }
+  encodeValueDataList(writer, message.values, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -148,11 +136,8 @@ function encodeEntityDataList(writer: Writer, list: readonly EntityData[], versi
 }
 
 function encodeValueData(writer: Writer, message: ValueData, version: number): void {
-  if (version >= 1) {
-    writer.compactString(message.key)
-  } else {
-    writer.string(message.key)
-  }
+  if (version >= 1) writer.compactString(message.key)
+  else writer.string(message.key)
   writer.float64(message.value)
   if (version >= 1) writer.unsignedVarint(0)
 }
@@ -167,7 +152,7 @@ function decodeDescribeClientQuotasResponse(reader: Reader, version: number): De
     throttleTimeMs: reader.int32(),
     errorCode: reader.int16(),
     errorMessage: version >= 1 ? reader.compactNullableString() : reader.nullableString(),
-    entries: version >= 1 ? decodeNullableEntryDataList(reader, version, reader.nullableCompactArrayLength(3)) : decodeNullableEntryDataList(reader, version, reader.nullableArrayLength(8)),
+    entries: decodeNullableEntryDataList(reader, version, version >= 1 ? reader.nullableCompactArrayLength(3) : reader.nullableArrayLength(8)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -175,8 +160,8 @@ function decodeDescribeClientQuotasResponse(reader: Reader, version: number): De
 
 function decodeEntryData(reader: Reader, version: number): EntryData {
   const message: EntryData = {
-    entity: version >= 1 ? decodeEntityDataList(reader, version, reader.compactArrayLength(3)) : decodeEntityDataList(reader, version, reader.arrayLength(4)),
-    values: version >= 1 ? decodeValueDataList(reader, version, reader.compactArrayLength(10)) : decodeValueDataList(reader, version, reader.arrayLength(10)),
+    entity: decodeEntityDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
+    values: decodeValueDataList(reader, version, version >= 1 ? reader.compactArrayLength(10) : reader.arrayLength(10)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

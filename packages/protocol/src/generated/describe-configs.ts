@@ -20,13 +20,9 @@ export interface DescribeConfigsResource {
 
 function encodeDescribeConfigsRequest(writer: Writer, message: DescribeConfigsRequest, version: number): void {
   checkVersion('DescribeConfigsRequest', version, 1, 4)
-  if (version >= 4) {
-    writer.compactArrayLength(message.resources.length)
-    encodeDescribeConfigsResourceList(writer, message.resources, version)
-  } else {
-    writer.arrayLength(message.resources.length)
-    encodeDescribeConfigsResourceList(writer, message.resources, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.resources.length)
+  else writer.arrayLength(message.resources.length)
+  encodeDescribeConfigsResourceList(writer, message.resources, version)
   writer.boolean(message.includeSynonyms)
   if (version >= 3) {
     writer.boolean(message.includeDocumentation)
@@ -57,7 +53,7 @@ function encodeDescribeConfigsResourceList(writer: Writer, list: readonly Descri
 function decodeDescribeConfigsRequest(reader: Reader, version: number): DescribeConfigsRequest {
   checkVersion('DescribeConfigsRequest', version, 1, 4)
   const message: DescribeConfigsRequest = {
-    resources: version >= 4 ? decodeDescribeConfigsResourceList(reader, version, reader.compactArrayLength(4)) : decodeDescribeConfigsResourceList(reader, version, reader.arrayLength(7)),
+    resources: decodeDescribeConfigsResourceList(reader, version, version >= 4 ? reader.compactArrayLength(4) : reader.arrayLength(7)),
     includeSynonyms: reader.boolean(),
     includeDocumentation: version >= 3 ? reader.boolean() : false,
   }
@@ -69,7 +65,9 @@ function decodeDescribeConfigsResource(reader: Reader, version: number): Describ
   const message: DescribeConfigsResource = {
     resourceType: reader.int8(),
     resourceName: version >= 4 ? reader.compactString() : reader.string(),
-    configurationKeys: version >= 4 ? reader.nullableCompactStringList(reader.nullableCompactArrayLength(1)) : reader.nullableStringList(reader.nullableArrayLength(2)),
+    configurationKeys:
+      version >= 4 ? reader.nullableCompactStringList(reader.nullableCompactArrayLength(1)) :
+      reader.nullableStringList(reader.nullableArrayLength(2)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -117,33 +115,25 @@ export interface DescribeConfigsSynonym {
 function encodeDescribeConfigsResponse(writer: Writer, message: DescribeConfigsResponse, version: number): void {
   checkVersion('DescribeConfigsResponse', version, 1, 4)
   writer.int32(message.throttleTimeMs)
-  if (version >= 4) {
-    writer.compactArrayLength(message.results.length)
-    encodeDescribeConfigsResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeDescribeConfigsResultList(writer, message.results, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeDescribeConfigsResultList(writer, message.results, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
 function encodeDescribeConfigsResult(writer: Writer, message: DescribeConfigsResult, version: number): void {
   writer.int16(message.errorCode)
-  if (version >= 4) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 4) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   writer.int8(message.resourceType)
   if (version >= 4) {
     writer.compactString(message.resourceName)
     writer.compactArrayLength(message.configs.length)
-    encodeDescribeConfigsResourceResultList(writer, message.configs, version)
   } else {
     writer.string(message.resourceName)
     writer.arrayLength(message.configs.length)
-    encodeDescribeConfigsResourceResultList(writer, message.configs, version)
   }
+  encodeDescribeConfigsResourceResultList(writer, message.configs, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -162,19 +152,12 @@ function encodeDescribeConfigsResourceResult(writer: Writer, message: DescribeCo
   writer.boolean(message.readOnly)
   writer.int8(message.configSource)
   writer.boolean(message.isSensitive)
-  if (version >= 4) {
-    writer.compactArrayLength(message.synonyms.length)
-    encodeDescribeConfigsSynonymList(writer, message.synonyms, version)
-  } else {
-    writer.arrayLength(message.synonyms.length)
-    encodeDescribeConfigsSynonymList(writer, message.synonyms, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.synonyms.length)
+  else writer.arrayLength(message.synonyms.length)
+  encodeDescribeConfigsSynonymList(writer, message.synonyms, version)
   if (version >= 3) writer.int8(message.configType)
-  if (version >= 4) {
-    writer.compactNullableString(message.documentation)
-  } else if (version >= 3) {
-    writer.nullableString(message.documentation)
-  }
+  if (version >= 4) writer.compactNullableString(message.documentation)
+  else if (version >= 3) writer.nullableString(message.documentation)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -202,7 +185,7 @@ function decodeDescribeConfigsResponse(reader: Reader, version: number): Describ
   checkVersion('DescribeConfigsResponse', version, 1, 4)
   const message: DescribeConfigsResponse = {
     throttleTimeMs: reader.int32(),
-    results: version >= 4 ? decodeDescribeConfigsResultList(reader, version, reader.compactArrayLength(7)) : decodeDescribeConfigsResultList(reader, version, reader.arrayLength(11)),
+    results: decodeDescribeConfigsResultList(reader, version, version >= 4 ? reader.compactArrayLength(7) : reader.arrayLength(11)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -214,7 +197,7 @@ function decodeDescribeConfigsResult(reader: Reader, version: number): DescribeC
     errorMessage: version >= 4 ? reader.compactNullableString() : reader.nullableString(),
     resourceType: reader.int8(),
     resourceName: version >= 4 ? reader.compactString() : reader.string(),
-    configs: version >= 4 ? decodeDescribeConfigsResourceResultList(reader, version, reader.compactArrayLength(9)) : decodeDescribeConfigsResourceResultList(reader, version, reader.arrayLength(11)),
+    configs: decodeDescribeConfigsResourceResultList(reader, version, version >= 4 ? reader.compactArrayLength(9) : reader.arrayLength(11)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -227,7 +210,7 @@ function decodeDescribeConfigsResourceResult(reader: Reader, version: number): D
     readOnly: reader.boolean(),
     configSource: reader.int8(),
     isSensitive: reader.boolean(),
-    synonyms: version >= 4 ? decodeDescribeConfigsSynonymList(reader, version, reader.compactArrayLength(4)) : decodeDescribeConfigsSynonymList(reader, version, reader.arrayLength(5)),
+    synonyms: decodeDescribeConfigsSynonymList(reader, version, version >= 4 ? reader.compactArrayLength(4) : reader.arrayLength(5)),
     configType: version >= 3 ? reader.int8() : 0,
     documentation: version >= 4 ? reader.compactNullableString() : version >= 3 ? reader.nullableString() : '',
   }

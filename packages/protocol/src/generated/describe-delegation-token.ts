@@ -16,13 +16,9 @@ export interface DescribeDelegationTokenOwner {
 
 function encodeDescribeDelegationTokenRequest(writer: Writer, message: DescribeDelegationTokenRequest, version: number): void {
   checkVersion('DescribeDelegationTokenRequest', version, 1, 3)
-  if (version >= 2) {
-    writer.compactArrayLength(message.owners === null ? -1 : message.owners.length)
-    if (message.owners !== null) encodeDescribeDelegationTokenOwnerList(writer, message.owners, version)
-  } else {
-    writer.arrayLength(message.owners === null ? -1 : message.owners.length)
-    if (message.owners !== null) encodeDescribeDelegationTokenOwnerList(writer, message.owners, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.owners === null ? -1 : message.owners.length)
+  else writer.arrayLength(message.owners === null ? -1 : message.owners.length)
+  if (message.owners !== null) encodeDescribeDelegationTokenOwnerList(writer, message.owners, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -44,7 +40,7 @@ function encodeDescribeDelegationTokenOwnerList(writer: Writer, list: readonly D
 function decodeDescribeDelegationTokenRequest(reader: Reader, version: number): DescribeDelegationTokenRequest {
   checkVersion('DescribeDelegationTokenRequest', version, 1, 3)
   const message: DescribeDelegationTokenRequest = {
-    owners: version >= 2 ? decodeNullableDescribeDelegationTokenOwnerList(reader, version, reader.nullableCompactArrayLength(3)) : decodeNullableDescribeDelegationTokenOwnerList(reader, version, reader.nullableArrayLength(4)),
+    owners: decodeNullableDescribeDelegationTokenOwnerList(reader, version, version >= 2 ? reader.nullableCompactArrayLength(3) : reader.nullableArrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -99,13 +95,9 @@ export interface DescribedDelegationTokenRenewer {
 function encodeDescribeDelegationTokenResponse(writer: Writer, message: DescribeDelegationTokenResponse, version: number): void {
   checkVersion('DescribeDelegationTokenResponse', version, 1, 3)
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactArrayLength(message.tokens.length)
-    encodeDescribedDelegationTokenList(writer, message.tokens, version)
-  } else {
-    writer.arrayLength(message.tokens.length)
-    encodeDescribedDelegationTokenList(writer, message.tokens, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.tokens.length)
+  else writer.arrayLength(message.tokens.length)
+  encodeDescribedDelegationTokenList(writer, message.tokens, version)
   writer.int32(message.throttleTimeMs)
   if (version >= 2) writer.unsignedVarint(0)
 }
@@ -132,13 +124,12 @@ function encodeDescribedDelegationToken(writer: Writer, message: DescribedDelega
     writer.compactString(message.tokenId)
     writer.compactBytes(message.hmac)
     writer.compactArrayLength(message.renewers.length)
-    encodeDescribedDelegationTokenRenewerList(writer, message.renewers, version)
   } else {
     writer.string(message.tokenId)
     writer.bytes(message.hmac)
     writer.arrayLength(message.renewers.length)
-    encodeDescribedDelegationTokenRenewerList(writer, message.renewers, version)
   }
+  encodeDescribedDelegationTokenRenewerList(writer, message.renewers, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -165,7 +156,7 @@ function decodeDescribeDelegationTokenResponse(reader: Reader, version: number):
   checkVersion('DescribeDelegationTokenResponse', version, 1, 3)
   const message: DescribeDelegationTokenResponse = {
     errorCode: reader.int16(),
-    tokens: version >= 2 ? decodeDescribedDelegationTokenList(reader, version, reader.compactArrayLength(30)) : decodeDescribedDelegationTokenList(reader, version, reader.arrayLength(38)),
+    tokens: decodeDescribedDelegationTokenList(reader, version, version >= 2 ? reader.compactArrayLength(30) : reader.arrayLength(38)),
     throttleTimeMs: reader.int32(),
   }
   if (version >= 2) reader.skipTaggedFields()
@@ -183,7 +174,7 @@ function decodeDescribedDelegationToken(reader: Reader, version: number): Descri
     maxTimestamp: reader.int64(),
     tokenId: version >= 2 ? reader.compactString() : reader.string(),
     hmac: version >= 2 ? reader.compactBytes() : reader.bytes(),
-    renewers: version >= 2 ? decodeDescribedDelegationTokenRenewerList(reader, version, reader.compactArrayLength(3)) : decodeDescribedDelegationTokenRenewerList(reader, version, reader.arrayLength(4)),
+    renewers: decodeDescribedDelegationTokenRenewerList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

@@ -71,13 +71,9 @@ export interface DescribedGroupMember {
 function encodeDescribeGroupsResponse(writer: Writer, message: DescribeGroupsResponse, version: number): void {
   checkVersion('DescribeGroupsResponse', version, 0, 6)
   if (version >= 1) writer.int32(message.throttleTimeMs)
-  if (version >= 5) {
-    writer.compactArrayLength(message.groups.length)
-    encodeDescribedGroupList(writer, message.groups, version)
-  } else {
-    writer.arrayLength(message.groups.length)
-    encodeDescribedGroupList(writer, message.groups, version)
-  }
+  if (version >= 5) writer.compactArrayLength(message.groups.length)
+  else writer.arrayLength(message.groups.length)
+  encodeDescribedGroupList(writer, message.groups, version)
   if (version >= 5) writer.unsignedVarint(0)
 }
 
@@ -94,15 +90,14 @@ function encodeDescribedGroup(writer: Writer, message: DescribedGroup, version: 
     writer.compactString(message.protocolType)
     writer.compactString(message.protocolData)
     writer.compactArrayLength(message.members.length)
-    encodeDescribedGroupMemberList(writer, message.members, version)
   } else {
     writer.string(message.groupId)
     writer.string(message.groupState)
     writer.string(message.protocolType)
     writer.string(message.protocolData)
     writer.arrayLength(message.members.length)
-    encodeDescribedGroupMemberList(writer, message.members, version)
   }
+  encodeDescribedGroupMemberList(writer, message.members, version)
   if (version >= 3) {
     writer.int32(message.authorizedOperations)
   } else {
@@ -116,16 +111,10 @@ function encodeDescribedGroupList(writer: Writer, list: readonly DescribedGroup[
 }
 
 function encodeDescribedGroupMember(writer: Writer, message: DescribedGroupMember, version: number): void {
-  if (version >= 5) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
-  if (version >= 5) {
-    writer.compactNullableString(message.groupInstanceId)
-  } else if (version >= 4) {
-    writer.nullableString(message.groupInstanceId)
-  }
+  if (version >= 5) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
+  if (version >= 5) writer.compactNullableString(message.groupInstanceId)
+  else if (version >= 4) writer.nullableString(message.groupInstanceId)
   if (version >= 5) {
     writer.compactString(message.clientId)
     writer.compactString(message.clientHost)
@@ -148,7 +137,7 @@ function decodeDescribeGroupsResponse(reader: Reader, version: number): Describe
   checkVersion('DescribeGroupsResponse', version, 0, 6)
   const message: DescribeGroupsResponse = {
     throttleTimeMs: version >= 1 ? reader.int32() : 0,
-    groups: version >= 5 ? decodeDescribedGroupList(reader, version, reader.compactArrayLength(12)) : decodeDescribedGroupList(reader, version, reader.arrayLength(14)),
+    groups: decodeDescribedGroupList(reader, version, version >= 5 ? reader.compactArrayLength(12) : reader.arrayLength(14)),
   }
   if (version >= 5) reader.skipTaggedFields()
   return message
@@ -162,7 +151,7 @@ function decodeDescribedGroup(reader: Reader, version: number): DescribedGroup {
     groupState: version >= 5 ? reader.compactString() : reader.string(),
     protocolType: version >= 5 ? reader.compactString() : reader.string(),
     protocolData: version >= 5 ? reader.compactString() : reader.string(),
-    members: version >= 5 ? decodeDescribedGroupMemberList(reader, version, reader.compactArrayLength(7)) : decodeDescribedGroupMemberList(reader, version, reader.arrayLength(14)),
+    members: decodeDescribedGroupMemberList(reader, version, version >= 5 ? reader.compactArrayLength(7) : reader.arrayLength(14)),
     authorizedOperations: version >= 3 ? reader.int32() : -2147483648,
   }
   if (version >= 5) reader.skipTaggedFields()

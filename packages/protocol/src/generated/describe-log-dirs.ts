@@ -16,13 +16,9 @@ export interface DescribableLogDirTopic {
 
 function encodeDescribeLogDirsRequest(writer: Writer, message: DescribeLogDirsRequest, version: number): void {
   checkVersion('DescribeLogDirsRequest', version, 1, 5)
-  if (version >= 2) {
-    writer.compactArrayLength(message.topics === null ? -1 : message.topics.length)
-    if (message.topics !== null) encodeDescribableLogDirTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics === null ? -1 : message.topics.length)
-    if (message.topics !== null) encodeDescribableLogDirTopicList(writer, message.topics, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.topics === null ? -1 : message.topics.length)
+  else writer.arrayLength(message.topics === null ? -1 : message.topics.length)
+  if (message.topics !== null) encodeDescribableLogDirTopicList(writer, message.topics, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -30,12 +26,11 @@ function encodeDescribableLogDirTopic(writer: Writer, message: DescribableLogDir
   if (version >= 2) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   }
+  writer.int32List(message.partitions)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -46,7 +41,7 @@ function encodeDescribableLogDirTopicList(writer: Writer, list: readonly Describ
 function decodeDescribeLogDirsRequest(reader: Reader, version: number): DescribeLogDirsRequest {
   checkVersion('DescribeLogDirsRequest', version, 1, 5)
   const message: DescribeLogDirsRequest = {
-    topics: version >= 2 ? decodeNullableDescribableLogDirTopicList(reader, version, reader.nullableCompactArrayLength(3)) : decodeNullableDescribableLogDirTopicList(reader, version, reader.nullableArrayLength(6)),
+    topics: decodeNullableDescribableLogDirTopicList(reader, version, version >= 2 ? reader.nullableCompactArrayLength(3) : reader.nullableArrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -55,7 +50,7 @@ function decodeDescribeLogDirsRequest(reader: Reader, version: number): Describe
 function decodeDescribableLogDirTopic(reader: Reader, version: number): DescribableLogDirTopic {
   const message: DescribableLogDirTopic = {
     topic: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitions: reader.int32List(version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -107,13 +102,9 @@ function encodeDescribeLogDirsResponse(writer: Writer, message: DescribeLogDirsR
   checkVersion('DescribeLogDirsResponse', version, 1, 5)
   writer.int32(message.throttleTimeMs)
   if (version >= 3) writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactArrayLength(message.results.length)
-    encodeDescribeLogDirsResultList(writer, message.results, version)
-  } else {
-    writer.arrayLength(message.results.length)
-    encodeDescribeLogDirsResultList(writer, message.results, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.results.length)
+  else writer.arrayLength(message.results.length)
+  encodeDescribeLogDirsResultList(writer, message.results, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -122,12 +113,11 @@ function encodeDescribeLogDirsResult(writer: Writer, message: DescribeLogDirsRes
   if (version >= 2) {
     writer.compactString(message.logDir)
     writer.compactArrayLength(message.topics.length)
-    encodeDescribeLogDirsTopicList(writer, message.topics, version)
   } else {
     writer.string(message.logDir)
     writer.arrayLength(message.topics.length)
-    encodeDescribeLogDirsTopicList(writer, message.topics, version)
   }
+  encodeDescribeLogDirsTopicList(writer, message.topics, version)
   if (version >= 4) {
     writer.int64(message.totalBytes)
     writer.int64(message.usableBytes)
@@ -144,12 +134,11 @@ function encodeDescribeLogDirsTopic(writer: Writer, message: DescribeLogDirsTopi
   if (version >= 2) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeDescribeLogDirsPartitionList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeDescribeLogDirsPartitionList(writer, message.partitions, version)
   }
+  encodeDescribeLogDirsPartitionList(writer, message.partitions, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -174,7 +163,7 @@ function decodeDescribeLogDirsResponse(reader: Reader, version: number): Describ
   const message: DescribeLogDirsResponse = {
     throttleTimeMs: reader.int32(),
     errorCode: version >= 3 ? reader.int16() : 0,
-    results: version >= 2 ? decodeDescribeLogDirsResultList(reader, version, reader.compactArrayLength(5)) : decodeDescribeLogDirsResultList(reader, version, reader.arrayLength(8)),
+    results: decodeDescribeLogDirsResultList(reader, version, version >= 2 ? reader.compactArrayLength(5) : reader.arrayLength(8)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -184,7 +173,7 @@ function decodeDescribeLogDirsResult(reader: Reader, version: number): DescribeL
   const message: DescribeLogDirsResult = {
     errorCode: reader.int16(),
     logDir: version >= 2 ? reader.compactString() : reader.string(),
-    topics: version >= 2 ? decodeDescribeLogDirsTopicList(reader, version, reader.compactArrayLength(3)) : decodeDescribeLogDirsTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeDescribeLogDirsTopicList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     totalBytes: version >= 4 ? reader.int64() : -1n,
     usableBytes: version >= 4 ? reader.int64() : -1n,
     isCordoned: version >= 5 ? reader.boolean() : false,
@@ -196,7 +185,7 @@ function decodeDescribeLogDirsResult(reader: Reader, version: number): DescribeL
 function decodeDescribeLogDirsTopic(reader: Reader, version: number): DescribeLogDirsTopic {
   const message: DescribeLogDirsTopic = {
     name: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? decodeDescribeLogDirsPartitionList(reader, version, reader.compactArrayLength(22)) : decodeDescribeLogDirsPartitionList(reader, version, reader.arrayLength(21)),
+    partitions: decodeDescribeLogDirsPartitionList(reader, version, version >= 2 ? reader.compactArrayLength(22) : reader.arrayLength(21)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

@@ -24,13 +24,9 @@ function encodeElectLeadersRequest(writer: Writer, message: ElectLeadersRequest,
   } else {
     if (message.electionType !== 0) throw unsupportedField('ElectLeadersRequest.electionType', version)
   }
-  if (version >= 2) {
-    writer.compactArrayLength(message.topicPartitions === null ? -1 : message.topicPartitions.length)
-    if (message.topicPartitions !== null) encodeTopicPartitionsList(writer, message.topicPartitions, version)
-  } else {
-    writer.arrayLength(message.topicPartitions === null ? -1 : message.topicPartitions.length)
-    if (message.topicPartitions !== null) encodeTopicPartitionsList(writer, message.topicPartitions, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.topicPartitions === null ? -1 : message.topicPartitions.length)
+  else writer.arrayLength(message.topicPartitions === null ? -1 : message.topicPartitions.length)
+  if (message.topicPartitions !== null) encodeTopicPartitionsList(writer, message.topicPartitions, version)
   writer.int32(message.timeoutMs)
   if (version >= 2) writer.unsignedVarint(0)
 }
@@ -39,12 +35,11 @@ function encodeTopicPartitions(writer: Writer, message: TopicPartitions, version
   if (version >= 2) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
   }
+  writer.int32List(message.partitions)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -56,7 +51,7 @@ function decodeElectLeadersRequest(reader: Reader, version: number): ElectLeader
   checkVersion('ElectLeadersRequest', version, 0, 2)
   const message: ElectLeadersRequest = {
     electionType: version >= 1 ? reader.int8() : 0,
-    topicPartitions: version >= 2 ? decodeNullableTopicPartitionsList(reader, version, reader.nullableCompactArrayLength(3)) : decodeNullableTopicPartitionsList(reader, version, reader.nullableArrayLength(6)),
+    topicPartitions: decodeNullableTopicPartitionsList(reader, version, version >= 2 ? reader.nullableCompactArrayLength(3) : reader.nullableArrayLength(6)),
     timeoutMs: reader.int32(),
   }
   if (version >= 2) reader.skipTaggedFields()
@@ -66,7 +61,7 @@ function decodeElectLeadersRequest(reader: Reader, version: number): ElectLeader
 function decodeTopicPartitions(reader: Reader, version: number): TopicPartitions {
   const message: TopicPartitions = {
     topic: version >= 2 ? reader.compactString() : reader.string(),
-    partitions: version >= 2 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitions: reader.int32List(version >= 2 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -109,13 +104,9 @@ function encodeElectLeadersResponse(writer: Writer, message: ElectLeadersRespons
   } else {
     if (message.errorCode !== 0) throw unsupportedField('ElectLeadersResponse.errorCode', version)
   }
-  if (version >= 2) {
-    writer.compactArrayLength(message.replicaElectionResults.length)
-    encodeReplicaElectionResultList(writer, message.replicaElectionResults, version)
-  } else {
-    writer.arrayLength(message.replicaElectionResults.length)
-    encodeReplicaElectionResultList(writer, message.replicaElectionResults, version)
-  }
+  if (version >= 2) writer.compactArrayLength(message.replicaElectionResults.length)
+  else writer.arrayLength(message.replicaElectionResults.length)
+  encodeReplicaElectionResultList(writer, message.replicaElectionResults, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -123,12 +114,11 @@ function encodeReplicaElectionResult(writer: Writer, message: ReplicaElectionRes
   if (version >= 2) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitionResult.length)
-    encodePartitionResultList(writer, message.partitionResult, version)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitionResult.length)
-    encodePartitionResultList(writer, message.partitionResult, version)
   }
+  encodePartitionResultList(writer, message.partitionResult, version)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -139,11 +129,8 @@ function encodeReplicaElectionResultList(writer: Writer, list: readonly ReplicaE
 function encodePartitionResult(writer: Writer, message: PartitionResult, version: number): void {
   writer.int32(message.partitionId)
   writer.int16(message.errorCode)
-  if (version >= 2) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 2) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   if (version >= 2) writer.unsignedVarint(0)
 }
 
@@ -156,7 +143,7 @@ function decodeElectLeadersResponse(reader: Reader, version: number): ElectLeade
   const message: ElectLeadersResponse = {
     throttleTimeMs: reader.int32(),
     errorCode: version >= 1 ? reader.int16() : 0,
-    replicaElectionResults: version >= 2 ? decodeReplicaElectionResultList(reader, version, reader.compactArrayLength(3)) : decodeReplicaElectionResultList(reader, version, reader.arrayLength(6)),
+    replicaElectionResults: decodeReplicaElectionResultList(reader, version, version >= 2 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message
@@ -165,7 +152,7 @@ function decodeElectLeadersResponse(reader: Reader, version: number): ElectLeade
 function decodeReplicaElectionResult(reader: Reader, version: number): ReplicaElectionResult {
   const message: ReplicaElectionResult = {
     topic: version >= 2 ? reader.compactString() : reader.string(),
-    partitionResult: version >= 2 ? decodePartitionResultList(reader, version, reader.compactArrayLength(8)) : decodePartitionResultList(reader, version, reader.arrayLength(8)),
+    partitionResult: decodePartitionResultList(reader, version, version >= 2 ? reader.compactArrayLength(8) : reader.arrayLength(8)),
   }
   if (version >= 2) reader.skipTaggedFields()
   return message

@@ -58,12 +58,11 @@ function encodeRequestTopicData(writer: Writer, message: RequestTopicData, versi
   if (version >= 1) {
     writer.compactString(message.topicName)
     writer.compactArrayLength(message.partitions.length)
-    encodeRequestPartitionDataList(writer, message.partitions, version)
   } else {
     writer.string(message.topicName)
     writer.arrayLength(message.partitions.length)
-    encodeRequestPartitionDataList(writer, message.partitions, version)
   }
+  encodeRequestPartitionDataList(writer, message.partitions, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -116,7 +115,7 @@ function decodeEndQuorumEpochRequest(reader: Reader, version: number): EndQuorum
   checkVersion('EndQuorumEpochRequest', version, 0, 1)
   const message: EndQuorumEpochRequest = {
     clusterId: version >= 1 ? reader.compactNullableString() : reader.nullableString(),
-    topics: version >= 1 ? decodeRequestTopicDataList(reader, version, reader.compactArrayLength(3)) : decodeRequestTopicDataList(reader, version, reader.arrayLength(6)),
+    topics: decodeRequestTopicDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     leaderEndpoints: version >= 1 ? decodeLeaderEndpointList(reader, version, reader.compactArrayLength(5)) : [],
   }
   if (version >= 1) reader.skipTaggedFields()
@@ -126,7 +125,7 @@ function decodeEndQuorumEpochRequest(reader: Reader, version: number): EndQuorum
 function decodeRequestTopicData(reader: Reader, version: number): RequestTopicData {
   const message: RequestTopicData = {
     topicName: version >= 1 ? reader.compactString() : reader.string(),
-    partitions: version >= 1 ? decodeRequestPartitionDataList(reader, version, reader.compactArrayLength(14)) : decodeRequestPartitionDataList(reader, version, reader.arrayLength(16)),
+    partitions: decodeRequestPartitionDataList(reader, version, version >= 1 ? reader.compactArrayLength(14) : reader.arrayLength(16)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -242,12 +241,11 @@ function encodeResponseTopicData(writer: Writer, message: ResponseTopicData, ver
   if (version >= 1) {
     writer.compactString(message.topicName)
     writer.compactArrayLength(message.partitions.length)
-    encodeResponsePartitionDataList(writer, message.partitions, version)
   } else {
     writer.string(message.topicName)
     writer.arrayLength(message.partitions.length)
-    encodeResponsePartitionDataList(writer, message.partitions, version)
   }
+  encodeResponsePartitionDataList(writer, message.partitions, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -283,7 +281,7 @@ function decodeEndQuorumEpochResponse(reader: Reader, version: number): EndQuoru
   checkVersion('EndQuorumEpochResponse', version, 0, 1)
   const message: EndQuorumEpochResponse = {
     errorCode: reader.int16(),
-    topics: version >= 1 ? decodeResponseTopicDataList(reader, version, reader.compactArrayLength(3)) : decodeResponseTopicDataList(reader, version, reader.arrayLength(6)),
+    topics: decodeResponseTopicDataList(reader, version, version >= 1 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     nodeEndpoints: [],
   }
   if (version >= 1) {
@@ -301,7 +299,7 @@ function decodeEndQuorumEpochResponse(reader: Reader, version: number): EndQuoru
 function decodeResponseTopicData(reader: Reader, version: number): ResponseTopicData {
   const message: ResponseTopicData = {
     topicName: version >= 1 ? reader.compactString() : reader.string(),
-    partitions: version >= 1 ? decodeResponsePartitionDataList(reader, version, reader.compactArrayLength(15)) : decodeResponsePartitionDataList(reader, version, reader.arrayLength(14)),
+    partitions: decodeResponsePartitionDataList(reader, version, version >= 1 ? reader.compactArrayLength(15) : reader.arrayLength(14)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

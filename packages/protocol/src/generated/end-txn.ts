@@ -14,11 +14,8 @@ export interface EndTxnRequest {
 
 function encodeEndTxnRequest(writer: Writer, message: EndTxnRequest, version: number): void {
   checkVersion('EndTxnRequest', version, 0, 5)
-  if (version >= 3) {
-    writer.compactString(message.transactionalId)
-  } else {
-    writer.string(message.transactionalId)
-  }
+  if (version >= 3) writer.compactString(message.transactionalId)
+  else writer.string(message.transactionalId)
   writer.int64(message.producerId)
   writer.int16(message.producerEpoch)
   writer.boolean(message.committed)

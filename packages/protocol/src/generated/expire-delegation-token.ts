@@ -12,11 +12,8 @@ export interface ExpireDelegationTokenRequest {
 
 function encodeExpireDelegationTokenRequest(writer: Writer, message: ExpireDelegationTokenRequest, version: number): void {
   checkVersion('ExpireDelegationTokenRequest', version, 1, 2)
-  if (version >= 2) {
-    writer.compactBytes(message.hmac)
-  } else {
-    writer.bytes(message.hmac)
-  }
+  if (version >= 2) writer.compactBytes(message.hmac)
+  else writer.bytes(message.hmac)
   writer.int64(message.expiryTimePeriodMs)
   if (version >= 2) writer.unsignedVarint(0)
 }

@@ -80,13 +80,9 @@ function encodeFetchRequest(writer: Writer, message: FetchRequest, version: numb
     writer.int32(message.sessionId)
     writer.int32(message.sessionEpoch)
   }
-  if (version >= 12) {
-    writer.compactArrayLength(message.topics.length)
-    encodeFetchTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeFetchTopicList(writer, message.topics, version)
-  }
+  if (version >= 12) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeFetchTopicList(writer, message.topics, version)
   if (version >= 12) {
     writer.compactArrayLength(message.forgottenTopicsData.length)
     encodeForgottenTopicList(writer, message.forgottenTopicsData, version)
@@ -96,11 +92,8 @@ function encodeFetchRequest(writer: Writer, message: FetchRequest, version: numb
   } else {
     if (message.forgottenTopicsData.length !== 0) throw unsupportedField('FetchRequest.forgottenTopicsData', version)
   }
-  if (version >= 12) {
-    writer.compactString(message.rackId)
-  } else if (version >= 11) {
-    writer.string(message.rackId)
-  }
+  if (version >= 12) writer.compactString(message.rackId)
+  else if (version >= 11) writer.string(message.rackId)
   if (version >= 12) {
     const hasClusterId = message.clusterId !== null
     const hasReplicaState = version >= 15 && (message.replicaState.replicaId !== -1 || message.replicaState.replicaEpoch !== -1n)
@@ -126,19 +119,12 @@ function encodeReplicaState(writer: Writer, message: ReplicaState, version: numb
 }
 
 function encodeFetchTopic(writer: Writer, message: FetchTopic, version: number): void {
-  if (version === 12) {
-    writer.compactString(message.topic)
-  } else if (version <= 11) {
-    writer.string(message.topic)
-  }
+  if (version === 12) writer.compactString(message.topic)
+  else if (version <= 11) writer.string(message.topic)
   if (version >= 13) writer.uuid(message.topicId)
-  if (version >= 12) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeFetchPartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeFetchPartitionList(writer, message.partitions, version)
-  }
+  if (version >= 12) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeFetchPartitionList(writer, message.partitions, version)
   if (version >= 12) writer.unsignedVarint(0)
 }
 
@@ -179,19 +165,12 @@ function encodeFetchPartitionList(writer: Writer, list: readonly FetchPartition[
 }
 
 function encodeForgottenTopic(writer: Writer, message: ForgottenTopic, version: number): void {
-  if (version === 12) {
-    writer.compactString(message.topic)
-  } else if (version <= 11) {
-    writer.string(message.topic)
-  }
+  if (version === 12) writer.compactString(message.topic)
+  else if (version <= 11) writer.string(message.topic)
   if (version >= 13) writer.uuid(message.topicId)
-  if (version >= 12) {
-    writer.compactArrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    writer.int32List(message.partitions)
-  }
+  if (version >= 12) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  writer.int32List(message.partitions)
   if (version >= 12) writer.unsignedVarint(0)
 }
 
@@ -211,8 +190,10 @@ function decodeFetchRequest(reader: Reader, version: number): FetchRequest {
     isolationLevel: reader.int8(),
     sessionId: version >= 7 ? reader.int32() : 0,
     sessionEpoch: version >= 7 ? reader.int32() : -1,
-    topics: version >= 12 ? decodeFetchTopicList(reader, version, reader.compactArrayLength(3)) : decodeFetchTopicList(reader, version, reader.arrayLength(6)),
-    forgottenTopicsData: version >= 12 ? decodeForgottenTopicList(reader, version, reader.compactArrayLength(3)) : version >= 7 ? decodeForgottenTopicList(reader, version, reader.arrayLength(6)) : [],
+    topics: decodeFetchTopicList(reader, version, version >= 12 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
+    forgottenTopicsData:
+      version >= 7 ? decodeForgottenTopicList(reader, version, version >= 12 ? reader.compactArrayLength(3) : reader.arrayLength(6)) :
+      [],
     rackId: version >= 12 ? reader.compactString() : version >= 11 ? reader.string() : '',
   }
   if (version >= 12) {
@@ -242,7 +223,7 @@ function decodeFetchTopic(reader: Reader, version: number): FetchTopic {
   const message: FetchTopic = {
     topic: version >= 13 ? '' : version >= 12 ? reader.compactString() : reader.string(),
     topicId: version >= 13 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 12 ? decodeFetchPartitionList(reader, version, reader.compactArrayLength(33)) : decodeFetchPartitionList(reader, version, reader.arrayLength(16)),
+    partitions: decodeFetchPartitionList(reader, version, version >= 12 ? reader.compactArrayLength(33) : reader.arrayLength(16)),
   }
   if (version >= 12) reader.skipTaggedFields()
   return message
@@ -276,7 +257,7 @@ function decodeForgottenTopic(reader: Reader, version: number): ForgottenTopic {
   const message: ForgottenTopic = {
     topic: version >= 13 ? '' : version >= 12 ? reader.compactString() : reader.string(),
     topicId: version >= 13 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 12 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitions: reader.int32List(version >= 12 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 12) reader.skipTaggedFields()
   return message
@@ -379,13 +360,9 @@ function encodeFetchResponse(writer: Writer, message: FetchResponse, version: nu
   } else {
     if (message.sessionId !== 0) throw unsupportedField('FetchResponse.sessionId', version)
   }
-  if (version >= 12) {
-    writer.compactArrayLength(message.responses.length)
-    encodeFetchableTopicResponseList(writer, message.responses, version)
-  } else {
-    writer.arrayLength(message.responses.length)
-    encodeFetchableTopicResponseList(writer, message.responses, version)
-  }
+  if (version >= 12) writer.compactArrayLength(message.responses.length)
+  else writer.arrayLength(message.responses.length)
+  encodeFetchableTopicResponseList(writer, message.responses, version)
   if (version <= 15) {
     if (message.nodeEndpoints.length !== 0) throw unsupportedField('FetchResponse.nodeEndpoints', version)
   }
@@ -402,19 +379,12 @@ function encodeFetchResponse(writer: Writer, message: FetchResponse, version: nu
 }
 
 function encodeFetchableTopicResponse(writer: Writer, message: FetchableTopicResponse, version: number): void {
-  if (version === 12) {
-    writer.compactString(message.topic)
-  } else if (version <= 11) {
-    writer.string(message.topic)
-  }
+  if (version === 12) writer.compactString(message.topic)
+  else if (version <= 11) writer.string(message.topic)
   if (version >= 13) writer.uuid(message.topicId)
-  if (version >= 12) {
-    writer.compactArrayLength(message.partitions.length)
-    encodePartitionDataList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodePartitionDataList(writer, message.partitions, version)
-  }
+  if (version >= 12) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodePartitionDataList(writer, message.partitions, version)
   if (version >= 12) writer.unsignedVarint(0)
 }
 
@@ -430,24 +400,20 @@ function encodePartitionData(writer: Writer, message: PartitionData, version: nu
   if (version >= 5) writer.int64(message.logStartOffset)
   if (version >= 12) {
     writer.compactArrayLength(message.abortedTransactions === null ? -1 : message.abortedTransactions.length)
-    if (message.abortedTransactions !== null) encodeAbortedTransactionList(writer, message.abortedTransactions, version)
   } else {
     if (message.divergingEpoch.epoch !== -1 || message.divergingEpoch.endOffset !== -1n) throw unsupportedField('FetchResponse.divergingEpoch', version)
     if (message.currentLeader.leaderId !== -1 || message.currentLeader.leaderEpoch !== -1) throw unsupportedField('FetchResponse.currentLeader', version)
     if (message.snapshotId.endOffset !== -1n || message.snapshotId.epoch !== -1) throw unsupportedField('FetchResponse.snapshotId', version)
     writer.arrayLength(message.abortedTransactions === null ? -1 : message.abortedTransactions.length)
-    if (message.abortedTransactions !== null) encodeAbortedTransactionList(writer, message.abortedTransactions, version)
   }
+  if (message.abortedTransactions !== null) encodeAbortedTransactionList(writer, message.abortedTransactions, version)
   if (version >= 11) {
     writer.int32(message.preferredReadReplica)
   } else {
     if (message.preferredReadReplica !== -1) throw unsupportedField('FetchResponse.preferredReadReplica', version)
   }
-  if (version >= 12) {
-    writer.compactNullableBytes(message.records)
-  } else {
-    writer.nullableBytes(message.records)
-  }
+  if (version >= 12) writer.compactNullableBytes(message.records)
+  else writer.nullableBytes(message.records)
   if (version >= 12) {
     const hasDivergingEpoch = message.divergingEpoch.epoch !== -1 || message.divergingEpoch.endOffset !== -1n
     const hasCurrentLeader = message.currentLeader.leaderId !== -1 || message.currentLeader.leaderEpoch !== -1
@@ -525,7 +491,7 @@ function decodeFetchResponse(reader: Reader, version: number): FetchResponse {
     throttleTimeMs: reader.int32(),
     errorCode: version >= 7 ? reader.int16() : 0,
     sessionId: version >= 7 ? reader.int32() : 0,
-    responses: version >= 12 ? decodeFetchableTopicResponseList(reader, version, reader.compactArrayLength(3)) : decodeFetchableTopicResponseList(reader, version, reader.arrayLength(6)),
+    responses: decodeFetchableTopicResponseList(reader, version, version >= 12 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     nodeEndpoints: [],
   }
   if (version >= 12) {
@@ -544,7 +510,7 @@ function decodeFetchableTopicResponse(reader: Reader, version: number): Fetchabl
   const message: FetchableTopicResponse = {
     topic: version >= 13 ? '' : version >= 12 ? reader.compactString() : reader.string(),
     topicId: version >= 13 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 12 ? decodePartitionDataList(reader, version, reader.compactArrayLength(37)) : decodePartitionDataList(reader, version, reader.arrayLength(30)),
+    partitions: decodePartitionDataList(reader, version, version >= 12 ? reader.compactArrayLength(37) : reader.arrayLength(30)),
   }
   if (version >= 12) reader.skipTaggedFields()
   return message
@@ -560,7 +526,7 @@ function decodePartitionData(reader: Reader, version: number): PartitionData {
     divergingEpoch: defaultEpochEndOffset(),
     currentLeader: defaultLeaderIdAndEpoch(),
     snapshotId: defaultSnapshotId(),
-    abortedTransactions: version >= 12 ? decodeNullableAbortedTransactionList(reader, version, reader.nullableCompactArrayLength(17)) : decodeNullableAbortedTransactionList(reader, version, reader.nullableArrayLength(16)),
+    abortedTransactions: decodeNullableAbortedTransactionList(reader, version, version >= 12 ? reader.nullableCompactArrayLength(17) : reader.nullableArrayLength(16)),
     preferredReadReplica: version >= 11 ? reader.int32() : -1,
     records: version >= 12 ? reader.compactNullableBytes() : reader.nullableBytes(),
   }

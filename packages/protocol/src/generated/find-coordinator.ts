@@ -83,11 +83,8 @@ function encodeFindCoordinatorResponse(writer: Writer, message: FindCoordinatorR
   } else {
     writer.int16(message.errorCode)
   }
-  if (version === 3) {
-    writer.compactNullableString(message.errorMessage)
-  } else if (version >= 1 && version <= 2) {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version === 3) writer.compactNullableString(message.errorMessage)
+  else if (version >= 1 && version <= 2) writer.nullableString(message.errorMessage)
   if (version >= 4) {
     if (message.nodeId !== 0) throw unsupportedField('FindCoordinatorResponse.nodeId', version)
   } else {

@@ -15,17 +15,11 @@ export interface HeartbeatRequest {
 
 function encodeHeartbeatRequest(writer: Writer, message: HeartbeatRequest, version: number): void {
   checkVersion('HeartbeatRequest', version, 0, 4)
-  if (version >= 4) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 4) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   writer.int32(message.generationId)
-  if (version >= 4) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
+  if (version >= 4) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
   if (version >= 4) {
     writer.compactNullableString(message.groupInstanceId)
   } else if (version >= 3) {

@@ -24,13 +24,9 @@ export interface AlterableConfig {
 
 function encodeIncrementalAlterConfigsRequest(writer: Writer, message: IncrementalAlterConfigsRequest, version: number): void {
   checkVersion('IncrementalAlterConfigsRequest', version, 0, 1)
-  if (version >= 1) {
-    writer.compactArrayLength(message.resources.length)
-    encodeAlterConfigsResourceList(writer, message.resources, version)
-  } else {
-    writer.arrayLength(message.resources.length)
-    encodeAlterConfigsResourceList(writer, message.resources, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.resources.length)
+  else writer.arrayLength(message.resources.length)
+  encodeAlterConfigsResourceList(writer, message.resources, version)
   writer.boolean(message.validateOnly)
   if (version >= 1) writer.unsignedVarint(0)
 }
@@ -40,12 +36,11 @@ function encodeAlterConfigsResource(writer: Writer, message: AlterConfigsResourc
   if (version >= 1) {
     writer.compactString(message.resourceName)
     writer.compactArrayLength(message.configs.length)
-    encodeAlterableConfigList(writer, message.configs, version)
   } else {
     writer.string(message.resourceName)
     writer.arrayLength(message.configs.length)
-    encodeAlterableConfigList(writer, message.configs, version)
   }
+  encodeAlterableConfigList(writer, message.configs, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -54,17 +49,11 @@ function encodeAlterConfigsResourceList(writer: Writer, list: readonly AlterConf
 }
 
 function encodeAlterableConfig(writer: Writer, message: AlterableConfig, version: number): void {
-  if (version >= 1) {
-    writer.compactString(message.name)
-  } else {
-    writer.string(message.name)
-  }
+  if (version >= 1) writer.compactString(message.name)
+  else writer.string(message.name)
   writer.int8(message.configOperation)
-  if (version >= 1) {
-    writer.compactNullableString(message.value)
-  } else {
-    writer.nullableString(message.value)
-  }
+  if (version >= 1) writer.compactNullableString(message.value)
+  else writer.nullableString(message.value)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -75,7 +64,7 @@ function encodeAlterableConfigList(writer: Writer, list: readonly AlterableConfi
 function decodeIncrementalAlterConfigsRequest(reader: Reader, version: number): IncrementalAlterConfigsRequest {
   checkVersion('IncrementalAlterConfigsRequest', version, 0, 1)
   const message: IncrementalAlterConfigsRequest = {
-    resources: version >= 1 ? decodeAlterConfigsResourceList(reader, version, reader.compactArrayLength(4)) : decodeAlterConfigsResourceList(reader, version, reader.arrayLength(7)),
+    resources: decodeAlterConfigsResourceList(reader, version, version >= 1 ? reader.compactArrayLength(4) : reader.arrayLength(7)),
     validateOnly: reader.boolean(),
   }
   if (version >= 1) reader.skipTaggedFields()
@@ -86,7 +75,7 @@ function decodeAlterConfigsResource(reader: Reader, version: number): AlterConfi
   const message: AlterConfigsResource = {
     resourceType: reader.int8(),
     resourceName: version >= 1 ? reader.compactString() : reader.string(),
-    configs: version >= 1 ? decodeAlterableConfigList(reader, version, reader.compactArrayLength(4)) : decodeAlterableConfigList(reader, version, reader.arrayLength(5)),
+    configs: decodeAlterableConfigList(reader, version, version >= 1 ? reader.compactArrayLength(4) : reader.arrayLength(5)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message
@@ -130,29 +119,19 @@ export interface AlterConfigsResourceResponse {
 function encodeIncrementalAlterConfigsResponse(writer: Writer, message: IncrementalAlterConfigsResponse, version: number): void {
   checkVersion('IncrementalAlterConfigsResponse', version, 0, 1)
   writer.int32(message.throttleTimeMs)
-  if (version >= 1) {
-    writer.compactArrayLength(message.responses.length)
-    encodeAlterConfigsResourceResponseList(writer, message.responses, version)
-  } else {
-    writer.arrayLength(message.responses.length)
-    encodeAlterConfigsResourceResponseList(writer, message.responses, version)
-  }
+  if (version >= 1) writer.compactArrayLength(message.responses.length)
+  else writer.arrayLength(message.responses.length)
+  encodeAlterConfigsResourceResponseList(writer, message.responses, version)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
 function encodeAlterConfigsResourceResponse(writer: Writer, message: AlterConfigsResourceResponse, version: number): void {
   writer.int16(message.errorCode)
-  if (version >= 1) {
-    writer.compactNullableString(message.errorMessage)
-  } else {
-    writer.nullableString(message.errorMessage)
-  }
+  if (version >= 1) writer.compactNullableString(message.errorMessage)
+  else writer.nullableString(message.errorMessage)
   writer.int8(message.resourceType)
-  if (version >= 1) {
-    writer.compactString(message.resourceName)
-  } else {
-    writer.string(message.resourceName)
-  }
+  if (version >= 1) writer.compactString(message.resourceName)
+  else writer.string(message.resourceName)
   if (version >= 1) writer.unsignedVarint(0)
 }
 
@@ -164,7 +143,7 @@ function decodeIncrementalAlterConfigsResponse(reader: Reader, version: number):
   checkVersion('IncrementalAlterConfigsResponse', version, 0, 1)
   const message: IncrementalAlterConfigsResponse = {
     throttleTimeMs: reader.int32(),
-    responses: version >= 1 ? decodeAlterConfigsResourceResponseList(reader, version, reader.compactArrayLength(6)) : decodeAlterConfigsResourceResponseList(reader, version, reader.arrayLength(7)),
+    responses: decodeAlterConfigsResourceResponseList(reader, version, version >= 1 ? reader.compactArrayLength(6) : reader.arrayLength(7)),
   }
   if (version >= 1) reader.skipTaggedFields()
   return message

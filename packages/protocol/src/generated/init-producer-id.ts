@@ -20,11 +20,8 @@ export interface InitProducerIdRequest {
 
 function encodeInitProducerIdRequest(writer: Writer, message: InitProducerIdRequest, version: number): void {
   checkVersion('InitProducerIdRequest', version, 0, 6)
-  if (version >= 2) {
-    writer.compactNullableString(message.transactionalId)
-  } else {
-    writer.nullableString(message.transactionalId)
-  }
+  if (version >= 2) writer.compactNullableString(message.transactionalId)
+  else writer.nullableString(message.transactionalId)
   writer.int32(message.transactionTimeoutMs)
   if (version >= 3) {
     writer.int64(message.producerId)

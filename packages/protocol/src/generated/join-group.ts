@@ -26,18 +26,12 @@ export interface JoinGroupRequestProtocol {
 
 function encodeJoinGroupRequest(writer: Writer, message: JoinGroupRequest, version: number): void {
   checkVersion('JoinGroupRequest', version, 0, 9)
-  if (version >= 6) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 6) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   writer.int32(message.sessionTimeoutMs)
   if (version >= 1) writer.int32(message.rebalanceTimeoutMs)
-  if (version >= 6) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
+  if (version >= 6) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
   if (version >= 6) {
     writer.compactNullableString(message.groupInstanceId)
   } else if (version >= 5) {
@@ -48,12 +42,11 @@ function encodeJoinGroupRequest(writer: Writer, message: JoinGroupRequest, versi
   if (version >= 6) {
     writer.compactString(message.protocolType)
     writer.compactArrayLength(message.protocols.length)
-    encodeJoinGroupRequestProtocolList(writer, message.protocols, version)
   } else {
     writer.string(message.protocolType)
     writer.arrayLength(message.protocols.length)
-    encodeJoinGroupRequestProtocolList(writer, message.protocols, version)
   }
+  encodeJoinGroupRequestProtocolList(writer, message.protocols, version)
   if (version >= 8) writer.compactNullableString(message.reason)
   if (version >= 6) writer.unsignedVarint(0)
 }
@@ -82,7 +75,7 @@ function decodeJoinGroupRequest(reader: Reader, version: number): JoinGroupReque
     memberId: version >= 6 ? reader.compactString() : reader.string(),
     groupInstanceId: version >= 6 ? reader.compactNullableString() : version >= 5 ? reader.nullableString() : null,
     protocolType: version >= 6 ? reader.compactString() : reader.string(),
-    protocols: version >= 6 ? decodeJoinGroupRequestProtocolList(reader, version, reader.compactArrayLength(3)) : decodeJoinGroupRequestProtocolList(reader, version, reader.arrayLength(6)),
+    protocols: decodeJoinGroupRequestProtocolList(reader, version, version >= 6 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     reason: version >= 8 ? reader.compactNullableString() : null,
   }
   if (version >= 6) reader.skipTaggedFields()
@@ -143,11 +136,8 @@ function encodeJoinGroupResponse(writer: Writer, message: JoinGroupResponse, ver
     if (message.protocolName === null) throw nullField('JoinGroupResponse.protocolName', version)
     writer.string(message.protocolName)
   }
-  if (version >= 6) {
-    writer.compactString(message.leader)
-  } else {
-    writer.string(message.leader)
-  }
+  if (version >= 6) writer.compactString(message.leader)
+  else writer.string(message.leader)
   if (version >= 9) {
     writer.boolean(message.skipAssignment)
   } else {
@@ -156,31 +146,21 @@ function encodeJoinGroupResponse(writer: Writer, message: JoinGroupResponse, ver
   if (version >= 6) {
     writer.compactString(message.memberId)
     writer.compactArrayLength(message.members.length)
-    encodeJoinGroupResponseMemberList(writer, message.members, version)
   } else {
     writer.string(message.memberId)
     writer.arrayLength(message.members.length)
-    encodeJoinGroupResponseMemberList(writer, message.members, version)
   }
+  encodeJoinGroupResponseMemberList(writer, message.members, version)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
 function encodeJoinGroupResponseMember(writer: Writer, message: JoinGroupResponseMember, version: number): void {
-  if (version >= 6) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
-  if (version >= 6) {
-    writer.compactNullableString(message.groupInstanceId)
-  } else if (version >= 5) {
-    writer.nullableString(message.groupInstanceId)
-  }
-  if (version >= 6) {
-    writer.compactBytes(message.metadata)
-  } else {
-    writer.bytes(message.metadata)
-  }
+  if (version >= 6) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
+  if (version >= 6) writer.compactNullableString(message.groupInstanceId)
+  else if (version >= 5) writer.nullableString(message.groupInstanceId)
+  if (version >= 6) writer.compactBytes(message.metadata)
+  else writer.bytes(message.metadata)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -199,7 +179,7 @@ function decodeJoinGroupResponse(reader: Reader, version: number): JoinGroupResp
     leader: version >= 6 ? reader.compactString() : reader.string(),
     skipAssignment: version >= 9 ? reader.boolean() : false,
     memberId: version >= 6 ? reader.compactString() : reader.string(),
-    members: version >= 6 ? decodeJoinGroupResponseMemberList(reader, version, reader.compactArrayLength(4)) : decodeJoinGroupResponseMemberList(reader, version, reader.arrayLength(6)),
+    members: decodeJoinGroupResponseMemberList(reader, version, version >= 6 ? reader.compactArrayLength(4) : reader.arrayLength(6)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message

@@ -22,11 +22,8 @@ export interface MemberIdentity {
 
 function encodeLeaveGroupRequest(writer: Writer, message: LeaveGroupRequest, version: number): void {
   checkVersion('LeaveGroupRequest', version, 0, 5)
-  if (version >= 4) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 4) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   if (version >= 3) {
     if (message.memberId !== '') throw unsupportedField('LeaveGroupRequest.memberId', version)
   } else {
@@ -65,7 +62,9 @@ function decodeLeaveGroupRequest(reader: Reader, version: number): LeaveGroupReq
   const message: LeaveGroupRequest = {
     groupId: version >= 4 ? reader.compactString() : reader.string(),
     memberId: version >= 3 ? '' : reader.string(),
-    members: version >= 4 ? decodeMemberIdentityList(reader, version, reader.compactArrayLength(3)) : version >= 3 ? decodeMemberIdentityList(reader, version, reader.arrayLength(4)) : [],
+    members:
+      version >= 3 ? decodeMemberIdentityList(reader, version, version >= 4 ? reader.compactArrayLength(3) : reader.arrayLength(4)) :
+      [],
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -139,7 +138,9 @@ function decodeLeaveGroupResponse(reader: Reader, version: number): LeaveGroupRe
   const message: LeaveGroupResponse = {
     throttleTimeMs: version >= 1 ? reader.int32() : 0,
     errorCode: reader.int16(),
-    members: version >= 4 ? decodeMemberResponseList(reader, version, reader.compactArrayLength(5)) : version >= 3 ? decodeMemberResponseList(reader, version, reader.arrayLength(6)) : [],
+    members:
+      version >= 3 ? decodeMemberResponseList(reader, version, version >= 4 ? reader.compactArrayLength(5) : reader.arrayLength(6)) :
+      [],
   }
   if (version >= 4) reader.skipTaggedFields()
   return message

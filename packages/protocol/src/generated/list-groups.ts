@@ -60,13 +60,9 @@ function encodeListGroupsResponse(writer: Writer, message: ListGroupsResponse, v
   checkVersion('ListGroupsResponse', version, 0, 5)
   if (version >= 1) writer.int32(message.throttleTimeMs)
   writer.int16(message.errorCode)
-  if (version >= 3) {
-    writer.compactArrayLength(message.groups.length)
-    encodeListedGroupList(writer, message.groups, version)
-  } else {
-    writer.arrayLength(message.groups.length)
-    encodeListedGroupList(writer, message.groups, version)
-  }
+  if (version >= 3) writer.compactArrayLength(message.groups.length)
+  else writer.arrayLength(message.groups.length)
+  encodeListedGroupList(writer, message.groups, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -92,7 +88,7 @@ function decodeListGroupsResponse(reader: Reader, version: number): ListGroupsRe
   const message: ListGroupsResponse = {
     throttleTimeMs: version >= 1 ? reader.int32() : 0,
     errorCode: reader.int16(),
-    groups: version >= 3 ? decodeListedGroupList(reader, version, reader.compactArrayLength(3)) : decodeListedGroupList(reader, version, reader.arrayLength(4)),
+    groups: decodeListedGroupList(reader, version, version >= 3 ? reader.compactArrayLength(3) : reader.arrayLength(4)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message

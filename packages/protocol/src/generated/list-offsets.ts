@@ -34,13 +34,9 @@ function encodeListOffsetsRequest(writer: Writer, message: ListOffsetsRequest, v
   } else {
     if (message.isolationLevel !== 0) throw unsupportedField('ListOffsetsRequest.isolationLevel', version)
   }
-  if (version >= 6) {
-    writer.compactArrayLength(message.topics.length)
-    encodeListOffsetsTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeListOffsetsTopicList(writer, message.topics, version)
-  }
+  if (version >= 6) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeListOffsetsTopicList(writer, message.topics, version)
   if (version >= 10) writer.int32(message.timeoutMs)
   if (version >= 6) writer.unsignedVarint(0)
 }
@@ -49,12 +45,11 @@ function encodeListOffsetsTopic(writer: Writer, message: ListOffsetsTopic, versi
   if (version >= 6) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeListOffsetsPartitionList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeListOffsetsPartitionList(writer, message.partitions, version)
   }
+  encodeListOffsetsPartitionList(writer, message.partitions, version)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -78,7 +73,7 @@ function decodeListOffsetsRequest(reader: Reader, version: number): ListOffsetsR
   const message: ListOffsetsRequest = {
     replicaId: reader.int32(),
     isolationLevel: version >= 2 ? reader.int8() : 0,
-    topics: version >= 6 ? decodeListOffsetsTopicList(reader, version, reader.compactArrayLength(3)) : decodeListOffsetsTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeListOffsetsTopicList(reader, version, version >= 6 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     timeoutMs: version >= 10 ? reader.int32() : 0,
   }
   if (version >= 6) reader.skipTaggedFields()
@@ -88,7 +83,7 @@ function decodeListOffsetsRequest(reader: Reader, version: number): ListOffsetsR
 function decodeListOffsetsTopic(reader: Reader, version: number): ListOffsetsTopic {
   const message: ListOffsetsTopic = {
     name: version >= 6 ? reader.compactString() : reader.string(),
-    partitions: version >= 6 ? decodeListOffsetsPartitionList(reader, version, reader.compactArrayLength(17)) : decodeListOffsetsPartitionList(reader, version, reader.arrayLength(12)),
+    partitions: decodeListOffsetsPartitionList(reader, version, version >= 6 ? reader.compactArrayLength(17) : reader.arrayLength(12)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message
@@ -140,13 +135,9 @@ export interface ListOffsetsPartitionResponse {
 function encodeListOffsetsResponse(writer: Writer, message: ListOffsetsResponse, version: number): void {
   checkVersion('ListOffsetsResponse', version, 1, 11)
   if (version >= 2) writer.int32(message.throttleTimeMs)
-  if (version >= 6) {
-    writer.compactArrayLength(message.topics.length)
-    encodeListOffsetsTopicResponseList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeListOffsetsTopicResponseList(writer, message.topics, version)
-  }
+  if (version >= 6) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeListOffsetsTopicResponseList(writer, message.topics, version)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -154,12 +145,11 @@ function encodeListOffsetsTopicResponse(writer: Writer, message: ListOffsetsTopi
   if (version >= 6) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeListOffsetsPartitionResponseList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeListOffsetsPartitionResponseList(writer, message.partitions, version)
   }
+  encodeListOffsetsPartitionResponseList(writer, message.partitions, version)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -188,7 +178,7 @@ function decodeListOffsetsResponse(reader: Reader, version: number): ListOffsets
   checkVersion('ListOffsetsResponse', version, 1, 11)
   const message: ListOffsetsResponse = {
     throttleTimeMs: version >= 2 ? reader.int32() : 0,
-    topics: version >= 6 ? decodeListOffsetsTopicResponseList(reader, version, reader.compactArrayLength(3)) : decodeListOffsetsTopicResponseList(reader, version, reader.arrayLength(6)),
+    topics: decodeListOffsetsTopicResponseList(reader, version, version >= 6 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message
@@ -197,7 +187,7 @@ function decodeListOffsetsResponse(reader: Reader, version: number): ListOffsets
 function decodeListOffsetsTopicResponse(reader: Reader, version: number): ListOffsetsTopicResponse {
   const message: ListOffsetsTopicResponse = {
     name: version >= 6 ? reader.compactString() : reader.string(),
-    partitions: version >= 6 ? decodeListOffsetsPartitionResponseList(reader, version, reader.compactArrayLength(27)) : decodeListOffsetsPartitionResponseList(reader, version, reader.arrayLength(22)),
+    partitions: decodeListOffsetsPartitionResponseList(reader, version, version >= 6 ? reader.compactArrayLength(27) : reader.arrayLength(22)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message

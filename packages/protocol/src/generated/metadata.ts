@@ -77,7 +77,9 @@ function encodeMetadataRequestTopicList(writer: Writer, list: readonly MetadataR
 function decodeMetadataRequest(reader: Reader, version: number): MetadataRequest {
   checkVersion('MetadataRequest', version, 0, 13)
   const message: MetadataRequest = {
-    topics: version >= 9 ? decodeNullableMetadataRequestTopicList(reader, version, reader.nullableCompactArrayLength(2)) : version >= 1 ? decodeNullableMetadataRequestTopicList(reader, version, reader.nullableArrayLength(2)) : decodeMetadataRequestTopicList(reader, version, reader.arrayLength(2)),
+    topics:
+      version >= 1 ? decodeNullableMetadataRequestTopicList(reader, version, version >= 9 ? reader.nullableCompactArrayLength(2) : reader.nullableArrayLength(2)) :
+      decodeMetadataRequestTopicList(reader, version, reader.arrayLength(2)),
     allowAutoTopicCreation: version >= 4 ? reader.boolean() : true,
     includeClusterAuthorizedOperations: version >= 11 ? false : version >= 8 ? reader.boolean() : false,
     includeTopicAuthorizedOperations: version >= 8 ? reader.boolean() : false,
@@ -157,26 +159,15 @@ export interface MetadataResponsePartition {
 function encodeMetadataResponse(writer: Writer, message: MetadataResponse, version: number): void {
   checkVersion('MetadataResponse', version, 0, 13)
   if (version >= 3) writer.int32(message.throttleTimeMs)
-  if (version >= 9) {
-    writer.compactArrayLength(message.brokers.length)
-    encodeMetadataResponseBrokerList(writer, message.brokers, version)
-  } else {
-    writer.arrayLength(message.brokers.length)
-    encodeMetadataResponseBrokerList(writer, message.brokers, version)
-  }
-  if (version >= 9) {
-    writer.compactNullableString(message.clusterId)
-  } else if (version >= 2) {
-    writer.nullableString(message.clusterId)
-  }
+  if (version >= 9) writer.compactArrayLength(message.brokers.length)
+  else writer.arrayLength(message.brokers.length)
+  encodeMetadataResponseBrokerList(writer, message.brokers, version)
+  if (version >= 9) writer.compactNullableString(message.clusterId)
+  else if (version >= 2) writer.nullableString(message.clusterId)
   if (version >= 1) writer.int32(message.controllerId)
-  if (version >= 9) {
-    writer.compactArrayLength(message.topics.length)
-    encodeMetadataResponseTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeMetadataResponseTopicList(writer, message.topics, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeMetadataResponseTopicList(writer, message.topics, version)
   if (version >= 11) {
     if (message.clusterAuthorizedOperations !== -2147483648) throw unsupportedField('MetadataResponse.clusterAuthorizedOperations', version)
   } else if (version >= 8) {
@@ -190,17 +181,11 @@ function encodeMetadataResponse(writer: Writer, message: MetadataResponse, versi
 
 function encodeMetadataResponseBroker(writer: Writer, message: MetadataResponseBroker, version: number): void {
   writer.int32(message.nodeId)
-  if (version >= 9) {
-    writer.compactString(message.host)
-  } else {
-    writer.string(message.host)
-  }
+  if (version >= 9) writer.compactString(message.host)
+  else writer.string(message.host)
   writer.int32(message.port)
-  if (version >= 9) {
-    writer.compactNullableString(message.rack)
-  } else if (version >= 1) {
-    writer.nullableString(message.rack)
-  }
+  if (version >= 9) writer.compactNullableString(message.rack)
+  else if (version >= 1) writer.nullableString(message.rack)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
@@ -221,13 +206,9 @@ function encodeMetadataResponseTopic(writer: Writer, message: MetadataResponseTo
   }
   if (version >= 10) writer.uuid(message.topicId)
   if (version >= 1) writer.boolean(message.isInternal)
-  if (version >= 9) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeMetadataResponsePartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeMetadataResponsePartitionList(writer, message.partitions, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeMetadataResponsePartitionList(writer, message.partitions, version)
   if (version >= 8) {
     writer.int32(message.topicAuthorizedOperations)
   } else {
@@ -249,13 +230,12 @@ function encodeMetadataResponsePartition(writer: Writer, message: MetadataRespon
     writer.compactArrayLength(message.replicaNodes.length)
     writer.int32List(message.replicaNodes)
     writer.compactArrayLength(message.isrNodes.length)
-    writer.int32List(message.isrNodes)
   } else {
     writer.arrayLength(message.replicaNodes.length)
     writer.int32List(message.replicaNodes)
     writer.arrayLength(message.isrNodes.length)
-    writer.int32List(message.isrNodes)
   }
+  writer.int32List(message.isrNodes)
   if (version >= 9) {
     writer.compactArrayLength(message.offlineReplicas.length)
     writer.int32List(message.offlineReplicas)
@@ -274,10 +254,10 @@ function decodeMetadataResponse(reader: Reader, version: number): MetadataRespon
   checkVersion('MetadataResponse', version, 0, 13)
   const message: MetadataResponse = {
     throttleTimeMs: version >= 3 ? reader.int32() : 0,
-    brokers: version >= 9 ? decodeMetadataResponseBrokerList(reader, version, reader.compactArrayLength(11)) : decodeMetadataResponseBrokerList(reader, version, reader.arrayLength(10)),
+    brokers: decodeMetadataResponseBrokerList(reader, version, version >= 9 ? reader.compactArrayLength(11) : reader.arrayLength(10)),
     clusterId: version >= 9 ? reader.compactNullableString() : version >= 2 ? reader.nullableString() : null,
     controllerId: version >= 1 ? reader.int32() : -1,
-    topics: version >= 9 ? decodeMetadataResponseTopicList(reader, version, reader.compactArrayLength(10)) : decodeMetadataResponseTopicList(reader, version, reader.arrayLength(8)),
+    topics: decodeMetadataResponseTopicList(reader, version, version >= 9 ? reader.compactArrayLength(10) : reader.arrayLength(8)),
     clusterAuthorizedOperations: version >= 11 ? -2147483648 : version >= 8 ? reader.int32() : -2147483648,
     errorCode: version >= 13 ? reader.int16() : 0,
   }
@@ -302,7 +282,7 @@ function decodeMetadataResponseTopic(reader: Reader, version: number): MetadataR
     name: version >= 12 ? reader.compactNullableString() : version >= 9 ? reader.compactString() : reader.string(),
     topicId: version >= 10 ? reader.uuid() : ZERO_UUID,
     isInternal: version >= 1 ? reader.boolean() : false,
-    partitions: version >= 9 ? decodeMetadataResponsePartitionList(reader, version, reader.compactArrayLength(18)) : decodeMetadataResponsePartitionList(reader, version, reader.arrayLength(18)),
+    partitions: decodeMetadataResponsePartitionList(reader, version, version >= 9 ? reader.compactArrayLength(18) : reader.arrayLength(18)),
     topicAuthorizedOperations: version >= 8 ? reader.int32() : -2147483648,
   }
   if (version >= 9) reader.skipTaggedFields()
@@ -315,9 +295,9 @@ function decodeMetadataResponsePartition(reader: Reader, version: number): Metad
     partitionIndex: reader.int32(),
     leaderId: reader.int32(),
     leaderEpoch: version >= 7 ? reader.int32() : -1,
-    replicaNodes: version >= 9 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
-    isrNodes: version >= 9 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
-    offlineReplicas: version >= 9 ? reader.int32List(reader.compactArrayLength(4)) : version >= 5 ? reader.int32List(reader.arrayLength(4)) : [],
+    replicaNodes: reader.int32List(version >= 9 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
+    isrNodes: reader.int32List(version >= 9 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
+    offlineReplicas: version >= 5 ? reader.int32List(version >= 9 ? reader.compactArrayLength(4) : reader.arrayLength(4)) : [],
   }
   if (version >= 9) reader.skipTaggedFields()
   return message

@@ -34,17 +34,11 @@ export interface OffsetCommitRequestPartition {
 
 function encodeOffsetCommitRequest(writer: Writer, message: OffsetCommitRequest, version: number): void {
   checkVersion('OffsetCommitRequest', version, 2, 10)
-  if (version >= 8) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 8) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   writer.int32(message.generationIdOrMemberEpoch)
-  if (version >= 8) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
+  if (version >= 8) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
   if (version >= 8) {
     writer.compactNullableString(message.groupInstanceId)
   } else if (version >= 7) {
@@ -53,30 +47,19 @@ function encodeOffsetCommitRequest(writer: Writer, message: OffsetCommitRequest,
     if (message.groupInstanceId !== null) throw unsupportedField('OffsetCommitRequest.groupInstanceId', version)
   }
   if (version <= 4) writer.int64(message.retentionTimeMs)
-  if (version >= 8) {
-    writer.compactArrayLength(message.topics.length)
-    encodeOffsetCommitRequestTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeOffsetCommitRequestTopicList(writer, message.topics, version)
-  }
+  if (version >= 8) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeOffsetCommitRequestTopicList(writer, message.topics, version)
   if (version >= 8) writer.unsignedVarint(0)
 }
 
 function encodeOffsetCommitRequestTopic(writer: Writer, message: OffsetCommitRequestTopic, version: number): void {
-  if (version >= 8 && version <= 9) {
-    writer.compactString(message.name)
-  } else if (version <= 7) {
-    writer.string(message.name)
-  }
+  if (version >= 8 && version <= 9) writer.compactString(message.name)
+  else if (version <= 7) writer.string(message.name)
   if (version >= 10) writer.uuid(message.topicId)
-  if (version >= 8) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeOffsetCommitRequestPartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeOffsetCommitRequestPartitionList(writer, message.partitions, version)
-  }
+  if (version >= 8) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeOffsetCommitRequestPartitionList(writer, message.partitions, version)
   if (version >= 8) writer.unsignedVarint(0)
 }
 
@@ -88,11 +71,8 @@ function encodeOffsetCommitRequestPartition(writer: Writer, message: OffsetCommi
   writer.int32(message.partitionIndex)
   writer.int64(message.committedOffset)
   if (version >= 6) writer.int32(message.committedLeaderEpoch)
-  if (version >= 8) {
-    writer.compactNullableString(message.committedMetadata)
-  } else {
-    writer.nullableString(message.committedMetadata)
-  }
+  if (version >= 8) writer.compactNullableString(message.committedMetadata)
+  else writer.nullableString(message.committedMetadata)
   if (version >= 8) writer.unsignedVarint(0)
 }
 
@@ -108,7 +88,7 @@ function decodeOffsetCommitRequest(reader: Reader, version: number): OffsetCommi
     memberId: version >= 8 ? reader.compactString() : reader.string(),
     groupInstanceId: version >= 8 ? reader.compactNullableString() : version >= 7 ? reader.nullableString() : null,
     retentionTimeMs: version >= 5 ? -1n : reader.int64(),
-    topics: version >= 8 ? decodeOffsetCommitRequestTopicList(reader, version, reader.compactArrayLength(3)) : decodeOffsetCommitRequestTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeOffsetCommitRequestTopicList(reader, version, version >= 8 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 8) reader.skipTaggedFields()
   return message
@@ -118,7 +98,7 @@ function decodeOffsetCommitRequestTopic(reader: Reader, version: number): Offset
   const message: OffsetCommitRequestTopic = {
     name: version >= 10 ? '' : version >= 8 ? reader.compactString() : reader.string(),
     topicId: version >= 10 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 8 ? decodeOffsetCommitRequestPartitionList(reader, version, reader.compactArrayLength(18)) : decodeOffsetCommitRequestPartitionList(reader, version, reader.arrayLength(14)),
+    partitions: decodeOffsetCommitRequestPartitionList(reader, version, version >= 8 ? reader.compactArrayLength(18) : reader.arrayLength(14)),
   }
   if (version >= 8) reader.skipTaggedFields()
   return message
@@ -170,30 +150,19 @@ export interface OffsetCommitResponsePartition {
 function encodeOffsetCommitResponse(writer: Writer, message: OffsetCommitResponse, version: number): void {
   checkVersion('OffsetCommitResponse', version, 2, 10)
   if (version >= 3) writer.int32(message.throttleTimeMs)
-  if (version >= 8) {
-    writer.compactArrayLength(message.topics.length)
-    encodeOffsetCommitResponseTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeOffsetCommitResponseTopicList(writer, message.topics, version)
-  }
+  if (version >= 8) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeOffsetCommitResponseTopicList(writer, message.topics, version)
   if (version >= 8) writer.unsignedVarint(0)
 }
 
 function encodeOffsetCommitResponseTopic(writer: Writer, message: OffsetCommitResponseTopic, version: number): void {
-  if (version >= 8 && version <= 9) {
-    writer.compactString(message.name)
-  } else if (version <= 7) {
-    writer.string(message.name)
-  }
+  if (version >= 8 && version <= 9) writer.compactString(message.name)
+  else if (version <= 7) writer.string(message.name)
   if (version >= 10) writer.uuid(message.topicId)
-  if (version >= 8) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeOffsetCommitResponsePartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeOffsetCommitResponsePartitionList(writer, message.partitions, version)
-  }
+  if (version >= 8) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeOffsetCommitResponsePartitionList(writer, message.partitions, version)
   if (version >= 8) writer.unsignedVarint(0)
 }
 
@@ -215,7 +184,7 @@ function decodeOffsetCommitResponse(reader: Reader, version: number): OffsetComm
   checkVersion('OffsetCommitResponse', version, 2, 10)
   const message: OffsetCommitResponse = {
     throttleTimeMs: version >= 3 ? reader.int32() : 0,
-    topics: version >= 8 ? decodeOffsetCommitResponseTopicList(reader, version, reader.compactArrayLength(3)) : decodeOffsetCommitResponseTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeOffsetCommitResponseTopicList(reader, version, version >= 8 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 8) reader.skipTaggedFields()
   return message
@@ -225,7 +194,7 @@ function decodeOffsetCommitResponseTopic(reader: Reader, version: number): Offse
   const message: OffsetCommitResponseTopic = {
     name: version >= 10 ? '' : version >= 8 ? reader.compactString() : reader.string(),
     topicId: version >= 10 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 8 ? decodeOffsetCommitResponsePartitionList(reader, version, reader.compactArrayLength(7)) : decodeOffsetCommitResponsePartitionList(reader, version, reader.arrayLength(6)),
+    partitions: decodeOffsetCommitResponsePartitionList(reader, version, version >= 8 ? reader.compactArrayLength(7) : reader.arrayLength(6)),
   }
   if (version >= 8) reader.skipTaggedFields()
   return message

@@ -78,12 +78,11 @@ function encodeOffsetFetchRequestTopic(writer: Writer, message: OffsetFetchReque
   if (version >= 6) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitionIndexes.length)
-    writer.int32List(message.partitionIndexes)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitionIndexes.length)
-    writer.int32List(message.partitionIndexes)
   }
+  writer.int32List(message.partitionIndexes)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -107,11 +106,8 @@ function encodeOffsetFetchRequestGroupList(writer: Writer, list: readonly Offset
 }
 
 function encodeOffsetFetchRequestTopics(writer: Writer, message: OffsetFetchRequestTopics, version: number): void {
-  if (version >= 10) {
-    writer.uuid(message.topicId)
-  } else {
-    writer.compactString(message.name)
-  }
+  if (version >= 10) writer.uuid(message.topicId)
+  else writer.compactString(message.name)
   writer.compactArrayLength(message.partitionIndexes.length)
   writer.int32List(message.partitionIndexes)
   writer.unsignedVarint(0)
@@ -125,7 +121,10 @@ function decodeOffsetFetchRequest(reader: Reader, version: number): OffsetFetchR
   checkVersion('OffsetFetchRequest', version, 1, 10)
   const message: OffsetFetchRequest = {
     groupId: version >= 8 ? '' : version >= 6 ? reader.compactString() : reader.string(),
-    topics: version >= 8 ? [] : version >= 6 ? decodeNullableOffsetFetchRequestTopicList(reader, version, reader.nullableCompactArrayLength(1)) : version >= 2 ? decodeNullableOffsetFetchRequestTopicList(reader, version, reader.nullableArrayLength(6)) : decodeOffsetFetchRequestTopicList(reader, version, reader.arrayLength(6)),
+    topics:
+      version >= 8 ? [] :
+      version >= 2 ? decodeNullableOffsetFetchRequestTopicList(reader, version, version >= 6 ? reader.nullableCompactArrayLength(1) : reader.nullableArrayLength(6)) :
+      decodeOffsetFetchRequestTopicList(reader, version, reader.arrayLength(6)),
     groups: version >= 8 ? decodeOffsetFetchRequestGroupList(reader, version, reader.compactArrayLength(3)) : [],
     requireStable: version >= 7 ? reader.boolean() : false,
   }
@@ -136,7 +135,7 @@ function decodeOffsetFetchRequest(reader: Reader, version: number): OffsetFetchR
 function decodeOffsetFetchRequestTopic(reader: Reader, version: number): OffsetFetchRequestTopic {
   const message: OffsetFetchRequestTopic = {
     name: version >= 6 ? reader.compactString() : reader.string(),
-    partitionIndexes: version >= 6 ? reader.int32List(reader.compactArrayLength(4)) : reader.int32List(reader.arrayLength(4)),
+    partitionIndexes: reader.int32List(version >= 6 ? reader.compactArrayLength(4) : reader.arrayLength(4)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message
@@ -263,12 +262,11 @@ function encodeOffsetFetchResponseTopic(writer: Writer, message: OffsetFetchResp
   if (version >= 6) {
     writer.compactString(message.name)
     writer.compactArrayLength(message.partitions.length)
-    encodeOffsetFetchResponsePartitionList(writer, message.partitions, version)
   } else {
     writer.string(message.name)
     writer.arrayLength(message.partitions.length)
-    encodeOffsetFetchResponsePartitionList(writer, message.partitions, version)
   }
+  encodeOffsetFetchResponsePartitionList(writer, message.partitions, version)
   if (version >= 6) writer.unsignedVarint(0)
 }
 
@@ -280,11 +278,8 @@ function encodeOffsetFetchResponsePartition(writer: Writer, message: OffsetFetch
   writer.int32(message.partitionIndex)
   writer.int64(message.committedOffset)
   if (version >= 5) writer.int32(message.committedLeaderEpoch)
-  if (version >= 6) {
-    writer.compactNullableString(message.metadata)
-  } else {
-    writer.nullableString(message.metadata)
-  }
+  if (version >= 6) writer.compactNullableString(message.metadata)
+  else writer.nullableString(message.metadata)
   writer.int16(message.errorCode)
   if (version >= 6) writer.unsignedVarint(0)
 }
@@ -306,11 +301,8 @@ function encodeOffsetFetchResponseGroupList(writer: Writer, list: readonly Offse
 }
 
 function encodeOffsetFetchResponseTopics(writer: Writer, message: OffsetFetchResponseTopics, version: number): void {
-  if (version >= 10) {
-    writer.uuid(message.topicId)
-  } else {
-    writer.compactString(message.name)
-  }
+  if (version >= 10) writer.uuid(message.topicId)
+  else writer.compactString(message.name)
   writer.compactArrayLength(message.partitions.length)
   encodeOffsetFetchResponsePartitionsList(writer, message.partitions, version)
   writer.unsignedVarint(0)
@@ -338,7 +330,9 @@ function decodeOffsetFetchResponse(reader: Reader, version: number): OffsetFetch
   checkVersion('OffsetFetchResponse', version, 1, 10)
   const message: OffsetFetchResponse = {
     throttleTimeMs: version >= 3 ? reader.int32() : 0,
-    topics: version >= 8 ? [] : version >= 6 ? decodeOffsetFetchResponseTopicList(reader, version, reader.compactArrayLength(1)) : decodeOffsetFetchResponseTopicList(reader, version, reader.arrayLength(6)),
+    topics:
+      version >= 8 ? [] :
+      decodeOffsetFetchResponseTopicList(reader, version, version >= 6 ? reader.compactArrayLength(1) : reader.arrayLength(6)),
     errorCode: version >= 8 ? 0 : version >= 2 ? reader.int16() : 0,
     groups: version >= 8 ? decodeOffsetFetchResponseGroupList(reader, version, reader.compactArrayLength(5)) : [],
   }
@@ -349,7 +343,7 @@ function decodeOffsetFetchResponse(reader: Reader, version: number): OffsetFetch
 function decodeOffsetFetchResponseTopic(reader: Reader, version: number): OffsetFetchResponseTopic {
   const message: OffsetFetchResponseTopic = {
     name: version >= 6 ? reader.compactString() : reader.string(),
-    partitions: version >= 6 ? decodeOffsetFetchResponsePartitionList(reader, version, reader.compactArrayLength(20)) : decodeOffsetFetchResponsePartitionList(reader, version, reader.arrayLength(16)),
+    partitions: decodeOffsetFetchResponsePartitionList(reader, version, version >= 6 ? reader.compactArrayLength(20) : reader.arrayLength(16)),
   }
   if (version >= 6) reader.skipTaggedFields()
   return message

@@ -25,13 +25,9 @@ export interface OffsetForLeaderPartition {
 function encodeOffsetForLeaderEpochRequest(writer: Writer, message: OffsetForLeaderEpochRequest, version: number): void {
   checkVersion('OffsetForLeaderEpochRequest', version, 2, 4)
   if (version >= 3) writer.int32(message.replicaId)
-  if (version >= 4) {
-    writer.compactArrayLength(message.topics.length)
-    encodeOffsetForLeaderTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeOffsetForLeaderTopicList(writer, message.topics, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeOffsetForLeaderTopicList(writer, message.topics, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -39,12 +35,11 @@ function encodeOffsetForLeaderTopic(writer: Writer, message: OffsetForLeaderTopi
   if (version >= 4) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitions.length)
-    encodeOffsetForLeaderPartitionList(writer, message.partitions, version)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitions.length)
-    encodeOffsetForLeaderPartitionList(writer, message.partitions, version)
   }
+  encodeOffsetForLeaderPartitionList(writer, message.partitions, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -67,7 +62,7 @@ function decodeOffsetForLeaderEpochRequest(reader: Reader, version: number): Off
   checkVersion('OffsetForLeaderEpochRequest', version, 2, 4)
   const message: OffsetForLeaderEpochRequest = {
     replicaId: version >= 3 ? reader.int32() : -2,
-    topics: version >= 4 ? decodeOffsetForLeaderTopicList(reader, version, reader.compactArrayLength(3)) : decodeOffsetForLeaderTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeOffsetForLeaderTopicList(reader, version, version >= 4 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -76,7 +71,7 @@ function decodeOffsetForLeaderEpochRequest(reader: Reader, version: number): Off
 function decodeOffsetForLeaderTopic(reader: Reader, version: number): OffsetForLeaderTopic {
   const message: OffsetForLeaderTopic = {
     topic: version >= 4 ? reader.compactString() : reader.string(),
-    partitions: version >= 4 ? decodeOffsetForLeaderPartitionList(reader, version, reader.compactArrayLength(13)) : decodeOffsetForLeaderPartitionList(reader, version, reader.arrayLength(12)),
+    partitions: decodeOffsetForLeaderPartitionList(reader, version, version >= 4 ? reader.compactArrayLength(13) : reader.arrayLength(12)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -125,13 +120,9 @@ export interface EpochEndOffset {
 function encodeOffsetForLeaderEpochResponse(writer: Writer, message: OffsetForLeaderEpochResponse, version: number): void {
   checkVersion('OffsetForLeaderEpochResponse', version, 2, 4)
   writer.int32(message.throttleTimeMs)
-  if (version >= 4) {
-    writer.compactArrayLength(message.topics.length)
-    encodeOffsetForLeaderTopicResultList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeOffsetForLeaderTopicResultList(writer, message.topics, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeOffsetForLeaderTopicResultList(writer, message.topics, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -139,12 +130,11 @@ function encodeOffsetForLeaderTopicResult(writer: Writer, message: OffsetForLead
   if (version >= 4) {
     writer.compactString(message.topic)
     writer.compactArrayLength(message.partitions.length)
-    encodeEpochEndOffsetList(writer, message.partitions, version)
   } else {
     writer.string(message.topic)
     writer.arrayLength(message.partitions.length)
-    encodeEpochEndOffsetList(writer, message.partitions, version)
   }
+  encodeEpochEndOffsetList(writer, message.partitions, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -168,7 +158,7 @@ function decodeOffsetForLeaderEpochResponse(reader: Reader, version: number): Of
   checkVersion('OffsetForLeaderEpochResponse', version, 2, 4)
   const message: OffsetForLeaderEpochResponse = {
     throttleTimeMs: reader.int32(),
-    topics: version >= 4 ? decodeOffsetForLeaderTopicResultList(reader, version, reader.compactArrayLength(3)) : decodeOffsetForLeaderTopicResultList(reader, version, reader.arrayLength(6)),
+    topics: decodeOffsetForLeaderTopicResultList(reader, version, version >= 4 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -177,7 +167,7 @@ function decodeOffsetForLeaderEpochResponse(reader: Reader, version: number): Of
 function decodeOffsetForLeaderTopicResult(reader: Reader, version: number): OffsetForLeaderTopicResult {
   const message: OffsetForLeaderTopicResult = {
     topic: version >= 4 ? reader.compactString() : reader.string(),
-    partitions: version >= 4 ? decodeEpochEndOffsetList(reader, version, reader.compactArrayLength(19)) : decodeEpochEndOffsetList(reader, version, reader.arrayLength(18)),
+    partitions: decodeEpochEndOffsetList(reader, version, version >= 4 ? reader.compactArrayLength(19) : reader.arrayLength(18)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message

@@ -27,37 +27,23 @@ export interface PartitionProduceData {
 
 function encodeProduceRequest(writer: Writer, message: ProduceRequest, version: number): void {
   checkVersion('ProduceRequest', version, 3, 13)
-  if (version >= 9) {
-    writer.compactNullableString(message.transactionalId)
-  } else {
-    writer.nullableString(message.transactionalId)
-  }
+  if (version >= 9) writer.compactNullableString(message.transactionalId)
+  else writer.nullableString(message.transactionalId)
   writer.int16(message.acks)
   writer.int32(message.timeoutMs)
-  if (version >= 9) {
-    writer.compactArrayLength(message.topicData.length)
-    encodeTopicProduceDataList(writer, message.topicData, version)
-  } else {
-    writer.arrayLength(message.topicData.length)
-    encodeTopicProduceDataList(writer, message.topicData, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.topicData.length)
+  else writer.arrayLength(message.topicData.length)
+  encodeTopicProduceDataList(writer, message.topicData, version)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
 function encodeTopicProduceData(writer: Writer, message: TopicProduceData, version: number): void {
-  if (version >= 9 && version <= 12) {
-    writer.compactString(message.name)
-  } else if (version <= 8) {
-    writer.string(message.name)
-  }
+  if (version >= 9 && version <= 12) writer.compactString(message.name)
+  else if (version <= 8) writer.string(message.name)
   if (version >= 13) writer.uuid(message.topicId)
-  if (version >= 9) {
-    writer.compactArrayLength(message.partitionData.length)
-    encodePartitionProduceDataList(writer, message.partitionData, version)
-  } else {
-    writer.arrayLength(message.partitionData.length)
-    encodePartitionProduceDataList(writer, message.partitionData, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.partitionData.length)
+  else writer.arrayLength(message.partitionData.length)
+  encodePartitionProduceDataList(writer, message.partitionData, version)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
@@ -67,11 +53,8 @@ function encodeTopicProduceDataList(writer: Writer, list: readonly TopicProduceD
 
 function encodePartitionProduceData(writer: Writer, message: PartitionProduceData, version: number): void {
   writer.int32(message.index)
-  if (version >= 9) {
-    writer.compactNullableBytes(message.records)
-  } else {
-    writer.nullableBytes(message.records)
-  }
+  if (version >= 9) writer.compactNullableBytes(message.records)
+  else writer.nullableBytes(message.records)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
@@ -85,7 +68,7 @@ function decodeProduceRequest(reader: Reader, version: number): ProduceRequest {
     transactionalId: version >= 9 ? reader.compactNullableString() : reader.nullableString(),
     acks: reader.int16(),
     timeoutMs: reader.int32(),
-    topicData: version >= 9 ? decodeTopicProduceDataList(reader, version, reader.compactArrayLength(3)) : decodeTopicProduceDataList(reader, version, reader.arrayLength(6)),
+    topicData: decodeTopicProduceDataList(reader, version, version >= 9 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 9) reader.skipTaggedFields()
   return message
@@ -95,7 +78,7 @@ function decodeTopicProduceData(reader: Reader, version: number): TopicProduceDa
   const message: TopicProduceData = {
     name: version >= 13 ? '' : version >= 9 ? reader.compactString() : reader.string(),
     topicId: version >= 13 ? reader.uuid() : ZERO_UUID,
-    partitionData: version >= 9 ? decodePartitionProduceDataList(reader, version, reader.compactArrayLength(6)) : decodePartitionProduceDataList(reader, version, reader.arrayLength(8)),
+    partitionData: decodePartitionProduceDataList(reader, version, version >= 9 ? reader.compactArrayLength(6) : reader.arrayLength(8)),
   }
   if (version >= 9) reader.skipTaggedFields()
   return message
@@ -172,13 +155,9 @@ export interface NodeEndpoint {
 
 function encodeProduceResponse(writer: Writer, message: ProduceResponse, version: number): void {
   checkVersion('ProduceResponse', version, 3, 13)
-  if (version >= 9) {
-    writer.compactArrayLength(message.responses.length)
-    encodeTopicProduceResponseList(writer, message.responses, version)
-  } else {
-    writer.arrayLength(message.responses.length)
-    encodeTopicProduceResponseList(writer, message.responses, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.responses.length)
+  else writer.arrayLength(message.responses.length)
+  encodeTopicProduceResponseList(writer, message.responses, version)
   writer.int32(message.throttleTimeMs)
   if (version <= 9) {
     if (message.nodeEndpoints.length !== 0) throw unsupportedField('ProduceResponse.nodeEndpoints', version)
@@ -196,19 +175,12 @@ function encodeProduceResponse(writer: Writer, message: ProduceResponse, version
 }
 
 function encodeTopicProduceResponse(writer: Writer, message: TopicProduceResponse, version: number): void {
-  if (version >= 9 && version <= 12) {
-    writer.compactString(message.name)
-  } else if (version <= 8) {
-    writer.string(message.name)
-  }
+  if (version >= 9 && version <= 12) writer.compactString(message.name)
+  else if (version <= 8) writer.string(message.name)
   if (version >= 13) writer.uuid(message.topicId)
-  if (version >= 9) {
-    writer.compactArrayLength(message.partitionResponses.length)
-    encodePartitionProduceResponseList(writer, message.partitionResponses, version)
-  } else {
-    writer.arrayLength(message.partitionResponses.length)
-    encodePartitionProduceResponseList(writer, message.partitionResponses, version)
-  }
+  if (version >= 9) writer.compactArrayLength(message.partitionResponses.length)
+  else writer.arrayLength(message.partitionResponses.length)
+  encodePartitionProduceResponseList(writer, message.partitionResponses, version)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
@@ -251,11 +223,8 @@ function encodePartitionProduceResponseList(writer: Writer, list: readonly Parti
 
 function encodeBatchIndexAndErrorMessage(writer: Writer, message: BatchIndexAndErrorMessage, version: number): void {
   writer.int32(message.batchIndex)
-  if (version >= 9) {
-    writer.compactNullableString(message.batchIndexErrorMessage)
-  } else {
-    writer.nullableString(message.batchIndexErrorMessage)
-  }
+  if (version >= 9) writer.compactNullableString(message.batchIndexErrorMessage)
+  else writer.nullableString(message.batchIndexErrorMessage)
   if (version >= 9) writer.unsignedVarint(0)
 }
 
@@ -286,7 +255,7 @@ function encodeNodeEndpointList(writer: Writer, list: readonly NodeEndpoint[], v
 function decodeProduceResponse(reader: Reader, version: number): ProduceResponse {
   checkVersion('ProduceResponse', version, 3, 13)
   const message: ProduceResponse = {
-    responses: version >= 9 ? decodeTopicProduceResponseList(reader, version, reader.compactArrayLength(3)) : decodeTopicProduceResponseList(reader, version, reader.arrayLength(6)),
+    responses: decodeTopicProduceResponseList(reader, version, version >= 9 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
     throttleTimeMs: reader.int32(),
     nodeEndpoints: [],
   }
@@ -306,7 +275,7 @@ function decodeTopicProduceResponse(reader: Reader, version: number): TopicProdu
   const message: TopicProduceResponse = {
     name: version >= 13 ? '' : version >= 9 ? reader.compactString() : reader.string(),
     topicId: version >= 13 ? reader.uuid() : ZERO_UUID,
-    partitionResponses: version >= 9 ? decodePartitionProduceResponseList(reader, version, reader.compactArrayLength(33)) : decodePartitionProduceResponseList(reader, version, reader.arrayLength(22)),
+    partitionResponses: decodePartitionProduceResponseList(reader, version, version >= 9 ? reader.compactArrayLength(33) : reader.arrayLength(22)),
   }
   if (version >= 9) reader.skipTaggedFields()
   return message
@@ -319,7 +288,9 @@ function decodePartitionProduceResponse(reader: Reader, version: number): Partit
     baseOffset: reader.int64(),
     logAppendTimeMs: reader.int64(),
     logStartOffset: version >= 5 ? reader.int64() : -1n,
-    recordErrors: version >= 9 ? decodeBatchIndexAndErrorMessageList(reader, version, reader.compactArrayLength(6)) : version >= 8 ? decodeBatchIndexAndErrorMessageList(reader, version, reader.arrayLength(6)) : [],
+    recordErrors:
+      version >= 8 ? decodeBatchIndexAndErrorMessageList(reader, version, version >= 9 ? reader.compactArrayLength(6) : reader.arrayLength(6)) :
+      [],
     errorMessage: version >= 9 ? reader.compactNullableString() : version >= 8 ? reader.nullableString() : null,
     currentLeader: defaultLeaderIdAndEpoch(),
   }

@@ -12,11 +12,8 @@ export interface RenewDelegationTokenRequest {
 
 function encodeRenewDelegationTokenRequest(writer: Writer, message: RenewDelegationTokenRequest, version: number): void {
   checkVersion('RenewDelegationTokenRequest', version, 1, 2)
-  if (version >= 2) {
-    writer.compactBytes(message.hmac)
-  } else {
-    writer.bytes(message.hmac)
-  }
+  if (version >= 2) writer.compactBytes(message.hmac)
+  else writer.bytes(message.hmac)
   writer.int64(message.renewPeriodMs)
   if (version >= 2) writer.unsignedVarint(0)
 }

@@ -11,11 +11,8 @@ export interface SaslAuthenticateRequest {
 
 function encodeSaslAuthenticateRequest(writer: Writer, message: SaslAuthenticateRequest, version: number): void {
   checkVersion('SaslAuthenticateRequest', version, 0, 2)
-  if (version >= 2) {
-    writer.compactBytes(message.authBytes)
-  } else {
-    writer.bytes(message.authBytes)
-  }
+  if (version >= 2) writer.compactBytes(message.authBytes)
+  else writer.bytes(message.authBytes)
   if (version >= 2) writer.unsignedVarint(0)
 }
 

@@ -25,17 +25,11 @@ export interface SyncGroupRequestAssignment {
 
 function encodeSyncGroupRequest(writer: Writer, message: SyncGroupRequest, version: number): void {
   checkVersion('SyncGroupRequest', version, 0, 5)
-  if (version >= 4) {
-    writer.compactString(message.groupId)
-  } else {
-    writer.string(message.groupId)
-  }
+  if (version >= 4) writer.compactString(message.groupId)
+  else writer.string(message.groupId)
   writer.int32(message.generationId)
-  if (version >= 4) {
-    writer.compactString(message.memberId)
-  } else {
-    writer.string(message.memberId)
-  }
+  if (version >= 4) writer.compactString(message.memberId)
+  else writer.string(message.memberId)
   if (version >= 4) {
     writer.compactNullableString(message.groupInstanceId)
   } else if (version >= 3) {
@@ -47,13 +41,9 @@ function encodeSyncGroupRequest(writer: Writer, message: SyncGroupRequest, versi
     writer.compactNullableString(message.protocolType)
     writer.compactNullableString(message.protocolName)
   }
-  if (version >= 4) {
-    writer.compactArrayLength(message.assignments.length)
-    encodeSyncGroupRequestAssignmentList(writer, message.assignments, version)
-  } else {
-    writer.arrayLength(message.assignments.length)
-    encodeSyncGroupRequestAssignmentList(writer, message.assignments, version)
-  }
+  if (version >= 4) writer.compactArrayLength(message.assignments.length)
+  else writer.arrayLength(message.assignments.length)
+  encodeSyncGroupRequestAssignmentList(writer, message.assignments, version)
   if (version >= 4) writer.unsignedVarint(0)
 }
 
@@ -81,7 +71,7 @@ function decodeSyncGroupRequest(reader: Reader, version: number): SyncGroupReque
     groupInstanceId: version >= 4 ? reader.compactNullableString() : version >= 3 ? reader.nullableString() : null,
     protocolType: version >= 5 ? reader.compactNullableString() : null,
     protocolName: version >= 5 ? reader.compactNullableString() : null,
-    assignments: version >= 4 ? decodeSyncGroupRequestAssignmentList(reader, version, reader.compactArrayLength(3)) : decodeSyncGroupRequestAssignmentList(reader, version, reader.arrayLength(6)),
+    assignments: decodeSyncGroupRequestAssignmentList(reader, version, version >= 4 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 4) reader.skipTaggedFields()
   return message
@@ -122,11 +112,8 @@ function encodeSyncGroupResponse(writer: Writer, message: SyncGroupResponse, ver
     writer.compactNullableString(message.protocolType)
     writer.compactNullableString(message.protocolName)
   }
-  if (version >= 4) {
-    writer.compactBytes(message.assignment)
-  } else {
-    writer.bytes(message.assignment)
-  }
+  if (version >= 4) writer.compactBytes(message.assignment)
+  else writer.bytes(message.assignment)
   if (version >= 4) writer.unsignedVarint(0)
 }
 

@@ -51,31 +51,23 @@ function encodeTxnOffsetCommitRequest(writer: Writer, message: TxnOffsetCommitRe
     writer.compactString(message.memberId)
     writer.compactNullableString(message.groupInstanceId)
     writer.compactArrayLength(message.topics.length)
-    encodeTxnOffsetCommitRequestTopicList(writer, message.topics, version)
   } else {
     if (message.generationIdOrMemberEpoch !== -1) throw unsupportedField('TxnOffsetCommitRequest.generationIdOrMemberEpoch', version)
     if (message.memberId !== '') throw unsupportedField('TxnOffsetCommitRequest.memberId', version)
     if (message.groupInstanceId !== null) throw unsupportedField('TxnOffsetCommitRequest.groupInstanceId', version)
     writer.arrayLength(message.topics.length)
-    encodeTxnOffsetCommitRequestTopicList(writer, message.topics, version)
   }
+  encodeTxnOffsetCommitRequestTopicList(writer, message.topics, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
 function encodeTxnOffsetCommitRequestTopic(writer: Writer, message: TxnOffsetCommitRequestTopic, version: number): void {
-  if (version >= 3 && version <= 5) {
-    writer.compactString(message.name)
-  } else if (version <= 2) {
-    writer.string(message.name)
-  }
+  if (version >= 3 && version <= 5) writer.compactString(message.name)
+  else if (version <= 2) writer.string(message.name)
   if (version >= 6) writer.uuid(message.topicId)
-  if (version >= 3) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeTxnOffsetCommitRequestPartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeTxnOffsetCommitRequestPartitionList(writer, message.partitions, version)
-  }
+  if (version >= 3) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeTxnOffsetCommitRequestPartitionList(writer, message.partitions, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -87,11 +79,8 @@ function encodeTxnOffsetCommitRequestPartition(writer: Writer, message: TxnOffse
   writer.int32(message.partitionIndex)
   writer.int64(message.committedOffset)
   if (version >= 2) writer.int32(message.committedLeaderEpoch)
-  if (version >= 3) {
-    writer.compactNullableString(message.committedMetadata)
-  } else {
-    writer.nullableString(message.committedMetadata)
-  }
+  if (version >= 3) writer.compactNullableString(message.committedMetadata)
+  else writer.nullableString(message.committedMetadata)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -109,7 +98,7 @@ function decodeTxnOffsetCommitRequest(reader: Reader, version: number): TxnOffse
     generationIdOrMemberEpoch: version >= 3 ? reader.int32() : -1,
     memberId: version >= 3 ? reader.compactString() : '',
     groupInstanceId: version >= 3 ? reader.compactNullableString() : null,
-    topics: version >= 3 ? decodeTxnOffsetCommitRequestTopicList(reader, version, reader.compactArrayLength(3)) : decodeTxnOffsetCommitRequestTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeTxnOffsetCommitRequestTopicList(reader, version, version >= 3 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -119,7 +108,7 @@ function decodeTxnOffsetCommitRequestTopic(reader: Reader, version: number): Txn
   const message: TxnOffsetCommitRequestTopic = {
     name: version >= 6 ? '' : version >= 3 ? reader.compactString() : reader.string(),
     topicId: version >= 6 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 3 ? decodeTxnOffsetCommitRequestPartitionList(reader, version, reader.compactArrayLength(18)) : decodeTxnOffsetCommitRequestPartitionList(reader, version, reader.arrayLength(14)),
+    partitions: decodeTxnOffsetCommitRequestPartitionList(reader, version, version >= 3 ? reader.compactArrayLength(18) : reader.arrayLength(14)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -170,30 +159,19 @@ export interface TxnOffsetCommitResponsePartition {
 function encodeTxnOffsetCommitResponse(writer: Writer, message: TxnOffsetCommitResponse, version: number): void {
   checkVersion('TxnOffsetCommitResponse', version, 0, 6)
   writer.int32(message.throttleTimeMs)
-  if (version >= 3) {
-    writer.compactArrayLength(message.topics.length)
-    encodeTxnOffsetCommitResponseTopicList(writer, message.topics, version)
-  } else {
-    writer.arrayLength(message.topics.length)
-    encodeTxnOffsetCommitResponseTopicList(writer, message.topics, version)
-  }
+  if (version >= 3) writer.compactArrayLength(message.topics.length)
+  else writer.arrayLength(message.topics.length)
+  encodeTxnOffsetCommitResponseTopicList(writer, message.topics, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
 function encodeTxnOffsetCommitResponseTopic(writer: Writer, message: TxnOffsetCommitResponseTopic, version: number): void {
-  if (version >= 3 && version <= 5) {
-    writer.compactString(message.name)
-  } else if (version <= 2) {
-    writer.string(message.name)
-  }
+  if (version >= 3 && version <= 5) writer.compactString(message.name)
+  else if (version <= 2) writer.string(message.name)
   if (version >= 6) writer.uuid(message.topicId)
-  if (version >= 3) {
-    writer.compactArrayLength(message.partitions.length)
-    encodeTxnOffsetCommitResponsePartitionList(writer, message.partitions, version)
-  } else {
-    writer.arrayLength(message.partitions.length)
-    encodeTxnOffsetCommitResponsePartitionList(writer, message.partitions, version)
-  }
+  if (version >= 3) writer.compactArrayLength(message.partitions.length)
+  else writer.arrayLength(message.partitions.length)
+  encodeTxnOffsetCommitResponsePartitionList(writer, message.partitions, version)
   if (version >= 3) writer.unsignedVarint(0)
 }
 
@@ -215,7 +193,7 @@ function decodeTxnOffsetCommitResponse(reader: Reader, version: number): TxnOffs
   checkVersion('TxnOffsetCommitResponse', version, 0, 6)
   const message: TxnOffsetCommitResponse = {
     throttleTimeMs: reader.int32(),
-    topics: version >= 3 ? decodeTxnOffsetCommitResponseTopicList(reader, version, reader.compactArrayLength(3)) : decodeTxnOffsetCommitResponseTopicList(reader, version, reader.arrayLength(6)),
+    topics: decodeTxnOffsetCommitResponseTopicList(reader, version, version >= 3 ? reader.compactArrayLength(3) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
@@ -225,7 +203,7 @@ function decodeTxnOffsetCommitResponseTopic(reader: Reader, version: number): Tx
   const message: TxnOffsetCommitResponseTopic = {
     name: version >= 6 ? '' : version >= 3 ? reader.compactString() : reader.string(),
     topicId: version >= 6 ? reader.uuid() : ZERO_UUID,
-    partitions: version >= 3 ? decodeTxnOffsetCommitResponsePartitionList(reader, version, reader.compactArrayLength(7)) : decodeTxnOffsetCommitResponsePartitionList(reader, version, reader.arrayLength(6)),
+    partitions: decodeTxnOffsetCommitResponsePartitionList(reader, version, version >= 3 ? reader.compactArrayLength(7) : reader.arrayLength(6)),
   }
   if (version >= 3) reader.skipTaggedFields()
   return message
