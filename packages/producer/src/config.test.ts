@@ -1,0 +1,63 @@
+import { ConfigError } from '@millrace/protocol'
+import { describe, expect, test } from 'vitest'
+import { resolveProducerOptions } from './config.ts'
+import { Producer } from './producer.ts'
+
+const bootstrapServers = 'localhost:9092'
+
+test("defaults are Java's", () => {
+  expect(resolveProducerOptions({ bootstrapServers })).toEqual({
+    acks: -1,
+    lingerMs: 5,
+    batchSize: 16384,
+    bufferMemory: 33554432,
+    maxBlockMs: 60000,
+    maxRequestSize: 1048576,
+    compressionType: 'none',
+    enableIdempotence: true,
+    deliveryTimeoutMs: 120000,
+    requestTimeoutMs: 30000,
+    retryBackoffMs: 100,
+    retryBackoffMaxMs: 1000,
+    maxInFlightRequestsPerConnection: 5,
+    partitioner: null,
+  })
+})
+
+test('other acks turn idempotence off unless it is asked for', () => {
+  expect(resolveProducerOptions({ bootstrapServers, acks: 1 }).enableIdempotence).toBe(false)
+  expect(resolveProducerOptions({ bootstrapServers, acks: 0 }).acks).toBe(0)
+})
+
+test('a default deliveryTimeoutMs grows with what it must hold', () => {
+  expect(resolveProducerOptions({ bootstrapServers, requestTimeoutMs: 200_000 }).deliveryTimeoutMs).toBe(200_005)
+})
+
+describe('refuses, naming the option', () => {
+  const wrong: ReadonlyArray<readonly [option: string, options: object]> = [
+    ['acks', { acks: 'some' }],
+    ['acks', { acks: 2 }],
+    ['lingerMs', { lingerMs: -1 }],
+    ['lingerMs', { lingerMs: 1.5 }],
+    ['batchSize', { batchSize: '16384' }],
+    ['bufferMemory', { bufferMemory: 0 }],
+    ['compressionType', { compressionType: 'brotli' }],
+    ['enableIdempotence', { enableIdempotence: 'yes' }],
+    ['enableIdempotence', { enableIdempotence: true, acks: 1 }],
+    ['maxInFlightRequestsPerConnection', { maxInFlightRequestsPerConnection: 6 }],
+    ['deliveryTimeoutMs', { deliveryTimeoutMs: 30_000 }],
+    ['partitioner', { partitioner: 'murmur2' }],
+    ['linger', { linger: 5 }],
+    ['bootstrapServers', { bootstrapServers: '' }],
+  ]
+  test.each(wrong)('%s in %o', (option, options) => {
+    const construct = (): Producer => new Producer({ bootstrapServers, ...options })
+    expect(construct).toThrow(ConfigError)
+    expect(construct).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', option }))
+  })
+
+  test('six in flight are fine without idempotence', () => {
+    const options = { bootstrapServers, maxInFlightRequestsPerConnection: 6, enableIdempotence: false }
+    expect(resolveProducerOptions(options).maxInFlightRequestsPerConnection).toBe(6)
+  })
+})
