@@ -222,7 +222,9 @@ export function isCompleteBatch(buffer: Buffer, position: number, end: number): 
  */
 export function verifyBatch(buffer: Buffer, position: number, end: number = buffer.length, checkCrc = true): number {
   if (!isCompleteBatch(buffer, position, end)) {
-    throw new CorruptRecordError(locate(buffer, position), `incomplete: only ${end - position} bytes`)
+    const stated =
+      end - position < LOG_OVERHEAD_BYTES ? 'no header' : `a length of ${batchBytes(buffer, position) - LOG_OVERHEAD_BYTES}`
+    throw new CorruptRecordError(locate(buffer, position), `incomplete: ${stated} in ${end - position} bytes`)
   }
   const version = magic(buffer, position)
   if (version !== BATCH_MAGIC) throw new UnsupportedMagicError(locate(buffer, position), version)

@@ -33,3 +33,6 @@ export const MAX_OUTPUT_CHUNK_BYTES: number = 1024 * 1024
 export const MIN_ZSTD_WINDOW_LOG = 23
 /** No zstd frame may ask for more: 2^27 is the most that libzstd grants without being told otherwise. */
 export const MAX_ZSTD_WINDOW_LOG = 27
+
+/** Below this many bytes CRC-32C in JavaScript is done before a call into native code has returned. */
+export const NATIVE_CRC_BYTES = 256

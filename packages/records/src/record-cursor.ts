@@ -5,6 +5,9 @@ import type { RecordBatch } from './record-batch.ts'
 import { VarintReader } from './varint-reader.ts'
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+/** Up to 4 bytes hold 28 bits, 37 hours in milliseconds. */
+const MAX_SHORT_BYTES = 4
+const MAX_SHORT_DELTA = 2 ** 27
 
 /** Beyond every buffer: where a varint ends that does not end. An integer, so that nothing that is computed from it is a double. */
 const NOWHERE = 0x7fff_ffff
@@ -25,6 +28,8 @@ export class RecordCursor {
   readonly #lastOffsetDelta: number
   #position: number
   #remaining: number
+  /** Whether even a short delta may lead outside the safe integers. */
+  readonly #isNearEdge: boolean
   #farTimestamp = 0
 
   /** The uncompressed records lie in `batch.recordBytes[position..end)`. */
@@ -38,6 +43,7 @@ export class RecordCursor {
     this.#end = end
     this.#lastOffsetDelta = batch.lastOffsetDelta
     this.#remaining = batch.recordCount
+    this.#isNearEdge = Math.abs(batch.baseTimestamp) > Number.MAX_SAFE_INTEGER - MAX_SHORT_DELTA
     if (this.#remaining === 0) this.#checkEnd(position)
   }
 
@@ -61,7 +67,7 @@ export class RecordCursor {
     let timestampDelta = (first >>> 1) ^ -(first & 1)
     let isFar = false
     after = timestampAt + 1
-    if (first >= 0x80) {
+    if (first >= 0x80 || this.#isNearEdge) {
       timestampDelta = this.#longTimestampDelta(timestampAt, end)
       isFar = Number.isNaN(timestampDelta)
     }
@@ -88,9 +94,8 @@ export class RecordCursor {
 
   /** NaN for a delta beyond the safe integers whose timestamp is within them: `next` has the batch keep it. */
   #longTimestampDelta(position: number, end: number): number {
-    // Up to 4 bytes fit 28 bits, 37 hours in milliseconds.
     const short = readVarint(this.#data, position)
-    if (after - position <= 4) return short
+    if (after - position <= MAX_SHORT_BYTES && !this.#isNearEdge) return short
     const reader = new VarintReader(this.#data, position, end)
     const delta = reader.varlong()
     if (delta === null) throw this.#corrupt('timestamp delta without an end at byte', position)

@@ -2,13 +2,12 @@
 
 const SAFE_ZIGZAG = 2 ** 52
 
+/** Bytes of a varint by the leading zero bits of its zig-zag form. */
+const SIZES: Uint8Array = Uint8Array.from({ length: 33 }, (_, zeros) => Math.max(1, Math.ceil((32 - zeros) / 7)))
+
 /** Bytes of an int32 as a varint: 1 to 5. */
 export function sizeOfVarint(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0
-  if (zigzag < 0x80) return 1
-  if (zigzag < 0x4000) return 2
-  if (zigzag < 0x20_0000) return 3
-  return zigzag < 0x1000_0000 ? 4 : 5
+  return SIZES[Math.clz32((value << 1) ^ (value >> 31))]!
 }
 
 /** Writes an int32 as a varint and gives back the position after it. */

@@ -13,6 +13,11 @@ const DEFAULT_LEVEL = 3
 const MIN_LEVEL = -131_072
 const MAX_LEVEL = 22
 
+/** @types/node 24.10 does not know this option yet. */
+interface PledgedOptions extends zlib.ZstdOptions {
+  readonly pledgedSrcSize: number
+}
+
 /** node:zlib has zstd from 22.15 and 23.8 on. */
 export const zstdCodec: Codec = {
   type: 'zstd',
@@ -25,7 +30,9 @@ export const zstdCodec: Codec = {
     if (input.length < OFF_LOOP_BYTES) return this.compress(input, level)
     const options = writeOptions(level)
     requireZstd()
-    return promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)(input, options)
+    // The one-shot form states the size of its content by itself; readers that have it need not guess.
+    const pledged: PledgedOptions = { ...options, pledgedSrcSize: input.length }
+    return promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)(input, pledged)
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
     if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
