@@ -1,8 +1,7 @@
 import { describeConfigsApi, type DescribeConfigsResourceResult } from '@millrace/protocol/apis/describe-configs'
 import { incrementalAlterConfigsApi } from '@millrace/protocol/apis/incremental-alter-configs'
-import { KafkaError } from '@millrace/protocol'
 import type { ClusterClient, Target } from '@millrace/client/internal'
-import { checkUnique, collectError, finish, invalidArgument, waitOf, type ItemCallOptions } from './context.ts'
+import { checkUnique, collectError, finish, invalidArgument, ownError, waitOf, type ItemCallOptions } from './context.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
 const RESOURCE_TYPES = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
@@ -160,8 +159,8 @@ async function settle(
   const outcomes = await Promise.allSettled(calls)
   outcomes.forEach((outcome, index) => {
     if (outcome.status === 'fulfilled') return
-    if (!(outcome.reason instanceof KafkaError) || groups.length === 1) throw outcome.reason
-    for (const resource of groups[index]![1]) collector.fail(configResourceKey(resource), outcome.reason)
+    const error = ownError(outcome.reason)
+    for (const resource of groups[index]![1]) collector.fail(configResourceKey(resource), error)
   })
 }
 

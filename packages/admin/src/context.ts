@@ -49,6 +49,15 @@ export function collectError(
   return true
 }
 
+/**
+ * The failure of one part of a call, for the items of that part.
+ * @throws what ends the whole call: the caller's abort, the client's close, and errors that are not ours
+ */
+export function ownError(error: unknown): KafkaError {
+  if (!(error instanceof KafkaError) || error.fatal || error.code === 'ABORTED') throw error
+  return error
+}
+
 /** The key of a partition in results: `orders-0`, as Java prints a TopicPartition. */
 export function topicPartitionKey(topic: string, partition: number): string {
   return `${topic}-${partition}`

@@ -2,7 +2,7 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { deleteGroupsApi } from '@millrace/protocol/apis/delete-groups'
 import { listGroupsApi, type ListGroupsRequest } from '@millrace/protocol/apis/list-groups'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
-import { checkNames, collectError, finish, waitOf, type CallOptions, type ItemCallOptions } from './context.ts'
+import { checkNames, collectError, finish, ownError, waitOf, type CallOptions, type ItemCallOptions } from './context.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
 export interface GroupListing {
@@ -40,8 +40,7 @@ export async function listGroups(client: ClusterClient, options: ListGroupsOptio
     try {
       for (const group of await groupsOf(client, node, options)) groups.set(group.groupId, group)
     } catch (error) {
-      if (!(error instanceof KafkaError) || error.fatal || error.code === 'ABORTED') throw error
-      errors.set(node, error)
+      errors.set(node, ownError(error))
     }
   })
   await Promise.all(calls)
@@ -89,8 +88,7 @@ export async function perGroup(
     try {
       await call(groupId)
     } catch (error) {
-      if (!(error instanceof KafkaError) || error.fatal || error.code === 'ABORTED') throw error
-      collector.fail(groupId, error)
+      collector.fail(groupId, ownError(error))
     }
   })
   await Promise.all(calls)

@@ -1,6 +1,6 @@
 import { BrokerError, ErrorCode, KafkaError } from '@millrace/protocol'
 import { errorAbout, isRetriable, RetryPolicy, TimeoutError, type ClusterClient } from '@millrace/client/internal'
-import { topicPartitionKey, type CallOptions, type TopicPartition } from './context.ts'
+import { ownError, topicPartitionKey, type CallOptions, type TopicPartition } from './context.ts'
 import type { ResultCollector } from './item-results.ts'
 import { MAX_LEADER_ROUNDS, UNKNOWN_TOPIC_ATTEMPTS } from './limits.ts'
 
@@ -51,8 +51,10 @@ export async function perLeader<Item extends TopicPartition, Value>(
       await client.sleep(delayMs, options.signal)
     }
     const attempt: AttemptOptions = { signal: options.signal, timeoutMs: Math.max(1, deadline - clock.now()) }
-    await learnLeaders(client, pending, attempt, round > 0)
-    pending = await askRound(client, pending, attempt, collector, failures, ask)
+    const failure = await learnLeaders(client, pending, attempt, round > 0)
+    if (failure !== null && !isRetriable(failure)) throw failure
+    if (failure === null) pending = await askRound(client, pending, attempt, collector, failures, ask)
+    else for (const item of pending) failures.set(topicPartitionKey(item.topic, item.partition), failure)
     if (round >= UNKNOWN_TOPIC_ATTEMPTS) pending = giveUpUnknown(pending, collector, failures)
   }
   for (const item of pending) {
@@ -63,14 +65,21 @@ export async function perLeader<Item extends TopicPartition, Value>(
   }
 }
 
+/** @returns why metadata could not be had; null if it could, or is known */
 async function learnLeaders(
   client: ClusterClient,
   items: readonly TopicPartition[],
   options: AttemptOptions,
   isRetry: boolean,
-): Promise<void> {
+): Promise<KafkaError | null> {
   const wanted = isRetry ? items : items.filter(({ topic, partition }) => client.leaderFor(topic, partition) === undefined)
-  if (wanted.length > 0) await client.refreshMetadata([...new Set(wanted.map(({ topic }) => topic))], options)
+  if (wanted.length === 0) return null
+  try {
+    await client.refreshMetadata([...new Set(wanted.map(({ topic }) => topic))], options)
+    return null
+  } catch (error) {
+    return ownError(error)
+  }
 }
 
 /** @returns the partitions that are to be tried again */
@@ -123,8 +132,7 @@ async function askOne<Item, Value>(
   try {
     return await ask(node, group, options)
   } catch (error) {
-    if (!(error instanceof KafkaError) || error.fatal || error.code === 'ABORTED') throw error
-    return error
+    return ownError(error)
   }
 }
 

@@ -375,3 +375,26 @@ test('a broker’s configs are asked from that broker; one that cannot be reache
   expect(results.get('broker:1').get('said.by')).toMatchObject({ source: 'staticBroker', type: 'int', documentation: null })
   expect(results.error('broker:2')?.code).toBe('API_TIMED_OUT')
 })
+
+test('when every broker goes away, what was learned before is kept and the rest says why', async () => {
+  const cluster = new ScriptedCluster([1, 2])
+  cluster.topics = [
+    {
+      name: 't',
+      leaders: [
+        [1, 0],
+        [2, 0],
+      ],
+    },
+  ]
+  servesOffsets(cluster, cluster.broker(1))
+  cluster.broker(2).on(listOffsetsApi, () => {
+    for (const broker of cluster.brokers) broker.stop()
+    return 'silence'
+  })
+  const specs = [0, 1].map((partition) => ({ topic: 't', partition, spec: 'latest' as const }))
+  const call = adminOf(cluster).listOffsets(specs, { timeoutMs: 5_000, throwOnFailure: false })
+  const results = await cluster.network.clock.settle(call)
+  expect(results.get('t-0').offset).toBe(100)
+  expect(results.error('t-1')).toMatchObject({ code: 'API_TIMED_OUT', cause: { code: 'BOOTSTRAP_FAILED' } })
+})

@@ -6,7 +6,7 @@ const COORDINATOR_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
 ])
 
-const CONTROLLER_ERRORS: ReadonlySet<number> = new Set([ErrorCode.NOT_CONTROLLER, ErrorCode.REQUEST_TIMED_OUT])
+const CONTROLLER_ERRORS: ReadonlySet<number> = new Set([ErrorCode.NOT_CONTROLLER])
 
 const LEADER_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.NOT_LEADER_OR_FOLLOWER,

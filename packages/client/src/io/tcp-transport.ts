@@ -69,7 +69,13 @@ export class TcpTransport implements Transport {
     if (candidate === undefined) return this.#end(allFailed(failures))
     let socket: Socket
     try {
-      socket = connect({ host: candidate.address, family: candidate.family, port: this.#endpoint.port, noDelay: true })
+      socket = connect({
+        host: candidate.address,
+        family: candidate.family,
+        port: this.#endpoint.port,
+        noDelay: true,
+        keepAlive: true,
+      })
     } catch (error) {
       // A broker can advertise a port that none can be; the owner is not to be called back from its own call.
       process.nextTick(() => this.#end(error as Error))
