@@ -36,8 +36,8 @@ export function emitDecode(message: Message, struct: Struct, names: TypeNames, e
 export function emitDecodeList(struct: Struct, names: TypeNames): string {
   const name = names.get(struct.name)!
   return `function decode${name}List(reader: Reader, version: number, count: number): ${name}[] {
-  const list: ${name}[] = []
-  for (let index = 0; index < count; index++) list.push(decode${name}(reader, version))
+  const list = newList<${name}>(count)
+  for (let index = 0; index < count; index++) list[index] = decode${name}(reader, version)
   return list
 }
 `

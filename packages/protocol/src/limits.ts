@@ -1,6 +1,9 @@
 /** The longest array that we read. Kafka's own limit since 4.4 (MessageUtil.MAX_ARRAY_LENGTH). */
 export const MAX_ARRAY_LENGTH = 1_000_000
 
+/** Arrays up to this length are made at once. As in Kafka (MessageUtil.MAX_PREALLOCATED_ARRAY_CAPACITY). */
+export const MAX_PREALLOCATED_ELEMENTS = 1000
+
 /** The most tagged fields that one struct may have. Kafka's own limit since 4.4 (MessageUtil.MAX_TAGGED_FIELD_COUNT). */
 export const MAX_TAGGED_FIELDS = 10_000
 

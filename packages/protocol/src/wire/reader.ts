@@ -1,5 +1,6 @@
 import { ProtocolError } from '../kafka-error.ts'
 import { MAX_ARRAY_LENGTH, MAX_FRAME_ELEMENTS, MAX_TAGGED_FIELDS } from '../limits.ts'
+import { newList } from './fields.ts'
 
 /** Where two 32-bit halves become one 64-bit value; quicker than Buffer's own methods. */
 const scratch = new DataView(new ArrayBuffer(8))
@@ -142,44 +143,44 @@ export class Reader {
   }
 
   int8List(count: number): number[] {
-    const list: number[] = []
-    for (let index = 0; index < count; index++) list.push(this.int8())
+    const list = newList<number>(count)
+    for (let index = 0; index < count; index++) list[index] = this.int8()
     return list
   }
 
   int16List(count: number): number[] {
-    const list: number[] = []
-    for (let index = 0; index < count; index++) list.push(this.int16())
+    const list = newList<number>(count)
+    for (let index = 0; index < count; index++) list[index] = this.int16()
     return list
   }
 
   int32List(count: number): number[] {
-    const list: number[] = []
-    for (let index = 0; index < count; index++) list.push(this.int32())
+    const list = newList<number>(count)
+    for (let index = 0; index < count; index++) list[index] = this.int32()
     return list
   }
 
   int64List(count: number): bigint[] {
-    const list: bigint[] = []
-    for (let index = 0; index < count; index++) list.push(this.int64())
+    const list = newList<bigint>(count)
+    for (let index = 0; index < count; index++) list[index] = this.int64()
     return list
   }
 
   uuidList(count: number): string[] {
-    const list: string[] = []
-    for (let index = 0; index < count; index++) list.push(this.uuid())
+    const list = newList<string>(count)
+    for (let index = 0; index < count; index++) list[index] = this.uuid()
     return list
   }
 
   stringList(count: number): string[] {
-    const list: string[] = []
-    for (let index = 0; index < count; index++) list.push(this.string())
+    const list = newList<string>(count)
+    for (let index = 0; index < count; index++) list[index] = this.string()
     return list
   }
 
   compactStringList(count: number): string[] {
-    const list: string[] = []
-    for (let index = 0; index < count; index++) list.push(this.compactString())
+    const list = newList<string>(count)
+    for (let index = 0; index < count; index++) list[index] = this.compactString()
     return list
   }
 
