@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { Deadlines, type Deadline } from '../core/deadlines.ts'
-import type { LogListener, PartitionLog } from '../log/partition-log.ts'
+import type { LogListener } from '../log/log-types.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 
 /** A request that waits for logs to grow. */
 export interface Parked {

@@ -8,6 +8,7 @@ import {
 } from '@millrace/records/internal'
 import type { Storage, StorageError } from '../storage/storage.ts'
 import { validateProducedBatch } from './batch-validation.ts'
+import { Flusher } from './flusher.ts'
 import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogError } from './log-error.ts'
@@ -15,35 +16,10 @@ import { LogReader, type LogRead, type ReadRequest } from './log-reader.ts'
 import { loadLog, type LogOrigin } from './log-loader.ts'
 import type { ProducerBatch } from './producer-entry.ts'
 import type { ProducerState } from './producer-state.ts'
+import type { AppendOptions, AppendResult, FlushPolicy, LogListener } from './log-types.ts'
 import { Segment } from './segment.ts'
 import { countExpired, mustRoll } from './segment-policy.ts'
 import { findMaxTimestamp, findTimestamp, type TimestampedOffset } from './timestamp-search.ts'
-
-/** Told when a log has something new to say to whoever waits for it. */
-export interface LogListener {
-  /** The high watermark or the log start offset moved, or the log failed or was closed. */
-  logChanged(log: PartitionLog): void
-}
-
-export interface AppendOptions {
-  /** Milliseconds since 1970. */
-  readonly now: number
-  /** `client` is validated in full; `coordinator` is a batch that this broker built. */
-  readonly origin: 'client' | 'coordinator'
-}
-
-export interface AppendResult {
-  readonly baseOffset: number
-  readonly lastOffset: number
-  /** The timestamp that the batch was given on a topic with LogAppendTime; -1 otherwise. */
-  readonly logAppendTime: number
-  readonly logStartOffset: number
-  /** Whether the batch was in the log already; the offsets are those it got then. */
-  readonly duplicate: boolean
-}
-
-/** When appended bytes count as safe. `os`: at once; a killed process loses nothing. `fsync`: when the disk has them. */
-export type FlushPolicy = 'os' | 'fsync'
 
 /**
  * The records of one partition: Kafka's `UnifiedLog`. A plain state machine over a `Storage`; time comes in with each call.
@@ -63,6 +39,7 @@ export class PartitionLog {
   readonly #producers: ProducerState
   readonly #epochs: LeaderEpochs
   readonly #reader: LogReader
+  readonly #flusher: Flusher
   readonly #listeners = new Set<LogListener>()
   readonly #onLogStartMoved: (log: PartitionLog) => void
   #config: LogConfig
@@ -70,9 +47,6 @@ export class PartitionLog {
   #logStartOffset: number
   #logEndOffset: number
   #highWatermark: number
-  #recoveryPoint: number
-  #flushing = false
-  #failure: StorageError | null = null
   #closed = false
 
   private constructor(origin: LogOrigin) {
@@ -91,7 +65,7 @@ export class PartitionLog {
     this.#logStartOffset = loaded.logStartOffset
     this.#logEndOffset = loaded.logEndOffset
     this.#highWatermark = loaded.logEndOffset
-    this.#recoveryPoint = loaded.recoveryPoint
+    this.#flusher = new Flusher(this.#segments, loaded.recoveryPoint, () => this.#flushed())
     this.#reader = new LogReader(this.#segments)
   }
 
@@ -126,7 +100,7 @@ export class PartitionLog {
 
   /** Everything below it is on the disk for certain: recovery begins here. */
   get recoveryPoint(): number {
-    return this.#recoveryPoint
+    return this.#flusher.recoveryPoint
   }
 
   get leaderEpoch(): number {
@@ -152,7 +126,7 @@ export class PartitionLog {
 
   /** Why the log takes no more appends: the disk refused to keep what it had accepted. Only a restart clears it. */
   get failure(): StorageError | null {
-    return this.#failure
+    return this.#flusher.failure
   }
 
   reconfigure(config: LogConfig): void {
@@ -200,8 +174,7 @@ export class PartitionLog {
     segment.append(batch, last, timestamp, this.#config.indexIntervalBytes)
     this.#producers.update(batch, 0)
     this.#logEndOffset = last + 1
-    if (this.#flush === 'os') this.#advanceHighWatermark(last + 1)
-    else this.#flushSoon()
+    this.#afterAppend(origin)
     const logAppendTime = this.#config.messageTimestampType === 'LogAppendTime' ? timestamp : NO_VALUE
     return { baseOffset: first, lastOffset: last, logAppendTime, logStartOffset: this.#logStartOffset, duplicate: false }
   }
@@ -272,7 +245,7 @@ export class PartitionLog {
 
   /** Removes old segments by `retention.ms` and `retention.bytes`, and forgets idle producers. Returns the number of segments removed. */
   applyRetention(now: number, producerIdExpirationMs: number): number {
-    if (this.#closed || this.#failure !== null) return 0
+    if (this.#closed || this.failure !== null) return 0
     this.#producers.expire(now, producerIdExpirationMs)
     const expired = this.#expiredSegments(now)
     if (expired === 0) return 0
@@ -283,7 +256,7 @@ export class PartitionLog {
 
   /** Asks the disk to keep what was appended; when it did, the high watermark (with `fsync`) and the recovery point follow. */
   flush(): void {
-    if (!this.#closed && this.#failure === null && this.#recoveryPoint < this.#logEndOffset) this.#flushSoon()
+    if (!this.#closed) this.#flusher.start(this.#logEndOffset)
   }
 
   /** Flushes, writes indexes and a producer snapshot, and closes the files. Throws StorageError. */
@@ -291,9 +264,8 @@ export class PartitionLog {
     if (this.#closed) return
     this.#closed = true
     try {
-      if (this.#failure !== null) return
-      for (const segment of this.#segments) if (this.#isDirty(segment)) segment.file.sync()
-      this.#recoveryPoint = this.#logEndOffset
+      if (this.failure !== null) return
+      this.#flusher.now(this.#logEndOffset)
       this.#segments.at(-1)!.saveIndexes()
       this.#producers.takeSnapshot()
     } finally {
@@ -309,7 +281,7 @@ export class PartitionLog {
   }
 
   #checkUsable(): void {
-    if (this.#failure !== null) throw this.#failure
+    if (this.failure !== null) throw this.failure
     if (this.#closed) throw new LogError('KAFKA_STORAGE_ERROR', `${this.name} is closed`)
   }
 
@@ -340,7 +312,7 @@ export class PartitionLog {
     if (this.#flush === 'fsync') this.#storage.syncDirectory(this.directory)
     active.unloadIndexes()
     this.#segments.push(segment)
-    this.#flushSoon()
+    this.#flusher.start(this.#logEndOffset)
     return segment
   }
 
@@ -353,39 +325,27 @@ export class PartitionLog {
     for (const listener of this.#listeners) listener.logChanged(this)
   }
 
-  /** One flush at a time; what is appended meanwhile waits for the next: that is the group commit of `fsync`. */
-  #flushSoon(): void {
-    if (this.#flushing) return
-    const target = this.#logEndOffset
-    const dirty = this.#segments.filter((segment) => this.#isDirty(segment))
-    let pending = dirty.length
-    if (pending === 0) return
-    this.#flushing = true
-    for (const segment of dirty) {
-      segment.file.syncInBackground((error) => {
-        if (error !== null) this.#failure ??= error
-        if (--pending === 0) this.#flushed(target)
-      })
+  /** Decides when what was appended may be read, and so be answered for with acks=all. */
+  #afterAppend(origin: AppendOptions['origin']): void {
+    if (this.#flush === 'os') {
+      this.#advanceHighWatermark(this.#logEndOffset)
+    } else if (origin === 'client') {
+      this.#flusher.start(this.#logEndOffset)
+    } else {
+      // Coordinators answer as soon as this returns.
+      this.#flusher.now(this.#logEndOffset)
+      this.#advanceHighWatermark(this.#logEndOffset)
     }
   }
 
-  #flushed(target: number): void {
-    this.#flushing = false
-    if (this.#closed) return
-    if (this.#failure !== null) {
-      // What the disk failed to keep may be gone from the page cache too: trying again would report a success that is none.
+  #flushed(): void {
+    if (this.#closed || this.#flush === 'os') return
+    if (this.failure !== null) {
       this.#notify()
       return
     }
-    this.#recoveryPoint = Math.max(this.#recoveryPoint, target)
-    if (this.#flush === 'os') return
-    this.#advanceHighWatermark(target)
-    if (this.#logEndOffset > target) this.#flushSoon()
-  }
-
-  #isDirty(segment: Segment): boolean {
-    const next = this.#segments[this.#segments.indexOf(segment) + 1]
-    return segment.size > 0 && (next?.baseOffset ?? this.#logEndOffset) > this.#recoveryPoint
+    if (this.recoveryPoint > this.#highWatermark) this.#advanceHighWatermark(this.recoveryPoint)
+    this.#flusher.start(this.#logEndOffset)
   }
 
   #moveLogStart(offset: number): void {

@@ -40,13 +40,13 @@ export class MemoryStorage implements Storage {
       return
     }
     if (!this.#directories.has(from)) throw new StorageError('rename', from, new Error('no such file or directory'))
-    for (const [path, inner] of [...this.#files]) {
+    for (const [path, inner] of Array.from(this.#files)) {
       if (!path.startsWith(`${from}/`)) continue
       this.#files.delete(path)
       inner.path = to + path.slice(from.length)
       this.#files.set(inner.path, inner)
     }
-    for (const path of [...this.#directories]) {
+    for (const path of Array.from(this.#directories)) {
       if (path !== from && !path.startsWith(`${from}/`)) continue
       this.#directories.delete(path)
       this.#directories.add(to + path.slice(from.length))
@@ -58,8 +58,8 @@ export class MemoryStorage implements Storage {
   }
 
   removeDirectory(directory: string): void {
-    for (const path of [...this.#files.keys()]) if (path.startsWith(`${directory}/`)) this.#files.delete(path)
-    for (const path of [...this.#directories]) {
+    for (const path of this.#files.keys()) if (path.startsWith(`${directory}/`)) this.#files.delete(path)
+    for (const path of this.#directories) {
       if (path === directory || path.startsWith(`${directory}/`)) this.#directories.delete(path)
     }
   }
