@@ -106,8 +106,8 @@ describe.each(COMPRESSION_TYPES)('%s', (compression) => {
           const bad = Buffer.from(bytes)
           for (const [position, value] of changes) bad[position] = value
           if (repair) repairCrcs(bad)
-          readAll(bad, repair)
-          readAll(bad.subarray(0, cut), false)
+          expect(() => readAll(bad, repair)).not.toThrow()
+          expect(() => readAll(bad.subarray(0, cut), false)).not.toThrow()
         },
       ),
       { numRuns: 600 },
@@ -137,7 +137,7 @@ test('random records under a sound header', () => {
           baseSequence: -1,
           recordCount: count,
         })
-        readAll(bad, true)
+        expect(() => readAll(bad, true)).not.toThrow()
       },
     ),
     { numRuns: 3000 },
@@ -148,8 +148,8 @@ test('random bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const buffer = Buffer.from(bytes)
-      readAll(buffer, true)
-      readAll(buffer, false)
+      expect(() => readAll(buffer, true)).not.toThrow()
+      expect(() => readAll(buffer, false)).not.toThrow()
     }),
     { numRuns: 2000 },
   )

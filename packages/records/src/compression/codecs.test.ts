@@ -226,8 +226,8 @@ test('any bytes survive the encoders in JavaScript, read by the native decoders'
       allowNativeCodecs(false)
       const packed = codecOf('snappy').compress(input)
       allowNativeCodecs(true)
-      if (input.length > 0)
-        expect((await nativeSnappy()!.uncompress(packed.subarray(20), { asBuffer: true })).equals(input)).toBe(true)
+      const unpacked = input.length === 0 ? input : await nativeSnappy()!.uncompress(packed.subarray(20), { asBuffer: true })
+      expect(unpacked.equals(input)).toBe(true)
     }),
   )
 })
