@@ -6,6 +6,7 @@ export {
   type ControlRecordType,
   type EndTransactionMarker,
 } from './control-record.ts'
+export { encodeBatch } from './encode-batch.ts'
 export {
   CorruptCompressionError,
   CorruptRecordError,

@@ -38,6 +38,7 @@ export type { Codec } from './compression/codec.ts'
 export { codecOf } from './compression/codecs.ts'
 export { allowNativeCodecs } from './compression/natives.ts'
 export { allowNativeCrc32c, crc32c } from './crc32c.ts'
+export { encodeBatch } from './encode-batch.ts'
 export {
   encodeEndTransactionMarker,
   readControlRecord,

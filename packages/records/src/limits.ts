@@ -36,3 +36,6 @@ export const MAX_ZSTD_WINDOW_LOG = 27
 
 /** Below this many bytes CRC-32C in JavaScript is done before a call into native code has returned. */
 export const NATIVE_CRC_BYTES = 256
+
+/** What a record takes beyond its key and value in a batch of ordinary size; an estimate for the first buffer, not a limit. */
+export const TYPICAL_RECORD_OVERHEAD_BYTES = 12

@@ -20,6 +20,8 @@ export interface RecordBatchBuilderOptions {
   readonly buffer?: Buffer
   /** Bytes, header included. Ignored when `buffer` is given. Default 16384, as Java's `batch.size`. */
   readonly batchSize?: number
+  /** Whether to move to a larger buffer when this one is full, instead of refusing the record. Default false. */
+  readonly growable?: boolean
 }
 
 /** What a batch's header says beyond what its records do. */
@@ -53,6 +55,7 @@ const RETRY_EXACTLY = -2
  */
 export class RecordBatchBuilder {
   #buffer: Buffer
+  readonly #growable: boolean
   #end: number = BATCH_HEADER_BYTES
   #count = 0
   #baseTimestamp: number = NO_VALUE
@@ -64,6 +67,7 @@ export class RecordBatchBuilder {
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(options.batchSize ?? DEFAULT_BATCH_SIZE_BYTES)
+    this.#growable = options.growable ?? false
   }
 
   /** Bytes of the batch so far, header included, before compression. */
@@ -87,9 +91,9 @@ export class RecordBatchBuilder {
 
   /**
    * Writes one record, or gives back false, having written nothing, when it does not fit. The first record always fits: if
-   * need be, in a new buffer of just its size.
+   * need be, in a new buffer of just its size. So does every record of a growable builder.
    * @param timestamp epoch milliseconds, or -1 for none
-   * @throws InvalidRecordError for a timestamp that is neither, a record of more than 2 GiB, or a sealed batch
+   * @throws InvalidRecordError for a timestamp that is neither, a batch of more than 2 GiB, or a sealed one
    */
   tryAppend(
     timestamp: number,
@@ -224,9 +228,13 @@ export class RecordBatchBuilder {
   }
 
   #makeRoom(end: number): boolean {
-    if (this.#count > 0) return false
-    if (end > MAX_BATCH_BYTES) throw new InvalidRecordError(`a record of ${end} bytes; a batch holds at most ${MAX_BATCH_BYTES}`)
-    this.#buffer = Buffer.allocUnsafeSlow(end)
+    if (this.#count > 0 && !this.#growable) return false
+    if (end > MAX_BATCH_BYTES)
+      throw new InvalidRecordError(`a batch of ${end} bytes; the format holds at most ${MAX_BATCH_BYTES}`)
+    const size = this.#growable ? Math.min(MAX_BATCH_BYTES, Math.max(end, this.#buffer.length * 2)) : end
+    const larger = Buffer.allocUnsafeSlow(size)
+    this.#buffer.copy(larger, BATCH_HEADER_BYTES, BATCH_HEADER_BYTES, this.#end)
+    this.#buffer = larger
     return true
   }
 }

@@ -47,7 +47,11 @@ describe('varint', () => {
   })
 
   test('of any int32', () => {
-    fc.assert(fc.property(int32, (value) => void expect(asVarint(value)).toEqual(defined(value))))
+    fc.assert(
+      fc.property(int32, (value) => {
+        expect(asVarint(value)).toEqual(defined(value))
+      }),
+    )
   })
 })
 
@@ -58,7 +62,11 @@ describe('varlong', () => {
   })
 
   test('of any safe integer', () => {
-    fc.assert(fc.property(safe, (value) => void expect(asVarlong(value)).toEqual(defined(value))))
+    fc.assert(
+      fc.property(safe, (value) => {
+        expect(asVarlong(value)).toEqual(defined(value))
+      }),
+    )
   })
 
   test('of any int64 is read exactly', () => {
