@@ -27,7 +27,7 @@ const OWN: readonly ConfigDefinition[] = [
 
 /** The settings that give topics their defaults, under the broker's names for them. */
 const TOPIC_DEFAULTS: readonly ConfigDefinition[] = TOPIC_CONFIGS.filter(({ name }) => !name.endsWith('.throttled.replicas')).map(
-  ({ brokerSynonym, type, defaultValue, allowed, check }) => ({ name: brokerSynonym, type, defaultValue, allowed, check }),
+  (definition) => ({ ...definition, name: definition.brokerSynonym }),
 )
 
 export const BROKER_CONFIGS: readonly ConfigDefinition[] = [...OWN, ...TOPIC_DEFAULTS].toSorted((a, b) =>

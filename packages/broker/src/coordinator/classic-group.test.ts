@@ -333,3 +333,37 @@ describe('leaving', () => {
     expect(waiting()).toMatchObject({ errorCode: ErrorCode.UNKNOWN_MEMBER_ID })
   })
 })
+
+describe('requests that lie behind a parked one on the same connection', () => {
+  test('a rejoin behind a sync is handled after the rebalance that ended the sync, not in the middle of it', () => {
+    const broker = startBroker()
+    const { a, b } = stablePair(broker.core)
+    a.join()
+    b.join()()
+    b.generation = 3
+    const sync = b.sync()
+    const rejoin = b.join({ protocols: [{ name: 'range', metadata: Buffer.from('more') }] })
+    expect([sync(), rejoin()]).toEqual([null, null])
+    const c = new TestMember(broker.core)
+    const joining = c.join()
+    expect(sync()).toMatchObject({ errorCode: ErrorCode.REBALANCE_IN_PROGRESS })
+    expect(b.client.isClosed).toBe(false)
+    expect(a.join()()).toMatchObject({ errorCode: 0, generationId: 4 })
+    expect(rejoin()).toMatchObject({ errorCode: 0, generationId: 4 })
+    expect(joining()).toMatchObject({ errorCode: 0, generationId: 4 })
+  })
+
+  test('a leave behind a join takes the member out of the generation that the join ended', () => {
+    const broker = startBroker()
+    const { a, b } = stablePair(broker.core)
+    const rejoin = b.join({ protocols: [{ name: 'range', metadata: Buffer.from('more') }] })
+    const members = [{ memberId: b.id, groupInstanceId: null, reason: null }]
+    const leave = b.client.send(leaveGroupApi, 5, { groupId: 'g', memberId: '', members })
+    const aJoin = a.join()
+    expect(aJoin()).toMatchObject({ errorCode: 0, generationId: 3 })
+    expect(rejoin()).toMatchObject({ errorCode: 0, generationId: 3 })
+    expect(leave()).toMatchObject({ members: [{ errorCode: 0 }] })
+    expect(stateOf(broker)).toBe('PreparingRebalance')
+    expect(a.heartbeat(3)).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
+  })
+})

@@ -140,7 +140,7 @@ export class GroupCoordinator {
 
   /** A topic is gone, and with it what was committed for it; a later topic of the same name starts anew. */
   topicDeleted(topic: Topic, now: number): void {
-    for (const groupId of [...this.#offsets.groupIds()]) {
+    for (const groupId of this.#offsets.groupIds()) {
       const partitions = [...(this.#offsets.of(groupId).get(topic.name)?.keys() ?? [])]
       this.deleteOffsets(
         groupId,
@@ -152,7 +152,7 @@ export class GroupCoordinator {
 
   /** Removes offsets that nobody needs any more, then groups that have none (`offsets.retention.minutes`). */
   expireOffsets(now: number): void {
-    for (const group of [...this.#groups.values()]) {
+    for (const group of this.#groups.values()) {
       const expired = [...this.#expired(group, now)]
       if (expired.length > 0 && this.deleteOffsets(group.id, expired, now) !== ErrorCode.NONE) continue
       if (group.state === 'Empty' && group.pendingJoin.size === 0 && !this.#offsets.has(group.id)) this.deleteGroup(group.id, now)
@@ -211,7 +211,7 @@ export class GroupCoordinator {
 
   #forget(group: ClassicGroup, now: number): void {
     group.transitionTo('Dead', now)
-    for (const id of [...group.pendingJoin.keys()]) group.remove(id)
+    for (const id of group.pendingJoin.keys()) group.remove(id)
     this.#groups.delete(group.id)
   }
 

@@ -148,7 +148,7 @@ export class Rebalance {
   #completeJoin(group: ClassicGroup, now: number): void {
     group.joinDeadline?.cancel()
     if (group.state !== 'PreparingRebalance') return
-    for (const member of [...group.members.values()]) {
+    for (const member of group.members.values()) {
       if (member.awaitingJoin === null && member.instanceId === null) group.remove(member.id)
     }
     // Only static members are left and none of them rejoined: their sessions decide.
@@ -175,7 +175,7 @@ export class Rebalance {
   #syncTimedOut(group: ClassicGroup, generation: number, now: number): void {
     if (generation !== group.generation || group.pendingSync.size === 0) return
     if (group.state !== 'CompletingRebalance' && group.state !== 'Stable') return
-    for (const memberId of [...group.pendingSync]) {
+    for (const memberId of group.pendingSync) {
       const member = group.members.get(memberId)
       if (member !== undefined) this.removeMember(group, member)
     }
@@ -184,7 +184,7 @@ export class Rebalance {
 
   /** Answers all that wait for an assignment. */
   #handOut(group: ClassicGroup, error: number, now: number): void {
-    for (const member of [...group.members.values()]) {
+    for (const member of group.members.values()) {
       const reply = error === ErrorCode.NONE ? group.syncReply(member) : syncError(error)
       // Its session may have ended while it waited, which was ignored then.
       if (group.completeSync(member, reply)) this.extendSession(group, member, now)

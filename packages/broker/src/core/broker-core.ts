@@ -18,6 +18,7 @@ import { ProducerIdAllocator } from './producer-id-allocator.ts'
 import { ServerSession, type ClientChannel, type Session } from './server-session.ts'
 import type { BrokerServices, Endpoint } from './services.ts'
 import { TopicStore } from './topic-store.ts'
+import { Turns } from './turns.ts'
 
 /** Uuid.METADATA_TOPIC_ID. */
 const METADATA_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
@@ -44,6 +45,7 @@ export class BrokerCore {
   readonly #logs: LogManager
   readonly #router = new ApiRouter(allHandlers)
   readonly #events = new BrokerEvents()
+  readonly #turns = new Turns()
   readonly #services: BrokerServices
   readonly #sessions = new Set<ServerSession>()
   readonly #logAlarm: Alarm
@@ -77,7 +79,7 @@ export class BrokerCore {
       onEarlierDeadline: (at) => this.#groupAlarm.set(at),
     })
     this.#groupAlarm = new Alarm(clock, (now) => {
-      groups.tick(now)
+      this.#turns.run(() => groups.tick(now))
       this.#groupAlarm.set(groups.deadline)
     })
     groups.load(clock.now())
@@ -101,7 +103,7 @@ export class BrokerCore {
       groups,
       fetches: new FetchService(clock, random),
     }
-    this.#logAlarm = new Alarm(clock, (now) => this.#tickLogs(now))
+    this.#logAlarm = new Alarm(clock, (now) => this.#turns.run(() => this.#tickLogs(now)))
     this.#logAlarm.set(this.#logs.deadline)
   }
 
@@ -121,6 +123,7 @@ export class BrokerCore {
       router: this.#router,
       services: this.#services,
       events: this.#events,
+      turns: this.#turns,
     })
     this.#sessions.add(session)
     session.onClose(() => this.#sessions.delete(session))
@@ -144,7 +147,9 @@ export class BrokerCore {
     this.#closed = true
     this.#logAlarm.cancel()
     this.#groupAlarm.cancel()
-    for (const session of [...this.#sessions]) session.close(reason)
+    this.#turns.run(() => {
+      for (const session of this.#sessions) session.close(reason)
+    })
     return true
   }
 

@@ -13,6 +13,7 @@ import type { BrokerEvents } from './broker-events.ts'
 import { Deferred } from './deferred.ts'
 import { NO_RESPONSE, type AnyHandler, type ConnectionInfo } from './handler.ts'
 import type { BrokerServices } from './services.ts'
+import type { Turns } from './turns.ts'
 
 const API_VERSIONS_KEY = 18
 
@@ -44,6 +45,7 @@ export interface SessionDependencies {
   readonly router: ApiRouter
   readonly services: BrokerServices
   readonly events: BrokerEvents
+  readonly turns: Turns
 }
 
 /**
@@ -59,6 +61,8 @@ export class ServerSession implements Session, ConnectionInfo {
   readonly #router: ApiRouter
   readonly #services: BrokerServices
   readonly #events: BrokerEvents
+  readonly #turns: Turns
+  readonly #pump = (): void => this.#handleQueued()
   readonly #splitter = new FrameSplitter(REQUEST_BYTES_MAX)
   readonly #closeListeners = new Set<() => void>()
   readonly #enqueue = (frame: Buffer): void => {
@@ -80,6 +84,7 @@ export class ServerSession implements Session, ConnectionInfo {
     this.#router = dependencies.router
     this.#services = dependencies.services
     this.#events = dependencies.events
+    this.#turns = dependencies.turns
   }
 
   get isClosed(): boolean {
@@ -93,15 +98,15 @@ export class ServerSession implements Session, ConnectionInfo {
     } catch (error) {
       return this.close(`malformed input: ${messageOf(error)}`)
     }
-    this.#pump()
+    this.#turns.run(this.#pump)
   }
 
   drained(): void {
-    this.#pump()
+    this.#turns.run(this.#pump)
   }
 
   closed(): void {
-    this.#end('closed by the client')
+    this.#turns.run(() => this.#end('closed by the client'))
   }
 
   close(reason: string): void {
@@ -127,7 +132,7 @@ export class ServerSession implements Session, ConnectionInfo {
   }
 
   /** Handles what may be handled now. Why not, in this order: closed, a request waits, the client does not read. */
-  #pump(): void {
+  #handleQueued(): void {
     if (this.#pumping) return
     this.#pumping = true
     while (!this.#closed) {
@@ -201,7 +206,7 @@ export class ServerSession implements Session, ConnectionInfo {
       this.#parked = false
       if (this.#closed) return
       this.#send(handler, header, value)
-      this.#pump()
+      this.#turns.after(this.#pump)
     })
   }
 

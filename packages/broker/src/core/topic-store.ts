@@ -108,7 +108,7 @@ export class TopicStore implements TopicRegistry {
     this.#byName.delete(topic.name)
     topic.deleted = true
     for (const { log } of topic.partitions) this.#logs.delete(log)
-    for (const listener of [...this.#deletionListeners]) listener(topic)
+    for (const listener of this.#deletionListeners) listener(topic)
   }
 
   #served(id: string): ServedTopic {

@@ -3,6 +3,7 @@ import { describeClusterApi } from '@millrace/protocol/apis/describe-cluster'
 import {
   describeTopicPartitionsApi,
   type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsResponse,
 } from '@millrace/protocol/apis/describe-topic-partitions'
 import { describe, expect, test } from 'vitest'
 import { startBroker } from '../../test/core-fixtures.ts'
@@ -65,7 +66,11 @@ describe('DescribeTopicPartitions', () => {
     const pages: number[] = []
     let cursor: DescribeTopicPartitionsRequest['cursor'] = null
     do {
-      const reply = client.ask(describeTopicPartitionsApi, 0, request({ responsePartitionLimit: 3, cursor }))
+      const reply: DescribeTopicPartitionsResponse = client.ask(
+        describeTopicPartitionsApi,
+        0,
+        request({ responsePartitionLimit: 3, cursor }),
+      )
       const page = reply.topics.flatMap(({ name, partitions }) =>
         partitions.map(({ partitionIndex }) => `${name}-${partitionIndex}`),
       )

@@ -61,7 +61,12 @@ export class TcpListener {
 function channelOf(socket: Socket): ClientChannel {
   return {
     write(chunks) {
-      if (chunks.length === 1) return void socket.write(chunks[0]!)
+      const [first] = chunks
+      if (first !== undefined && chunks.length === 1) {
+        socket.write(first)
+        return
+      }
+      // One system call for all of them.
       socket.cork()
       for (const chunk of chunks) socket.write(chunk)
       socket.uncork()
