@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { KafkaError } from '@millrace/protocol'
 import { createTopicsApi, type CreateTopicsResponse } from '@millrace/protocol/apis/create-topics'
 import { describeClusterApi, type DescribeClusterResponse } from '@millrace/protocol/apis/describe-cluster'
@@ -123,6 +124,15 @@ describe('bootstrap', () => {
     await client.close()
   })
 
+  test('a call that never got to a broker fails with the same list', async () => {
+    const network = new ScriptedNetwork()
+    const client = new ClusterClient({ bootstrapServers: ['one:1', 'two:2'], defaultApiTimeoutMs: 3_000 }, network)
+    clients.push(client)
+    const error = await network.clock.settle(failureOf(client.send(describeClusterApi, describeRequest, 'any')))
+    expect(error.code).toBe('BOOTSTRAP_FAILED')
+    expect((error as BootstrapError).attempts.map(({ address }) => address).toSorted()).toEqual(['one:1', 'two:2'])
+  })
+
   test('many calls at once cost one metadata request', async () => {
     const cluster = new ScriptedCluster([1])
     saysWhoItIs(cluster.broker(1))
@@ -167,17 +177,47 @@ describe('recovery', () => {
     expect(network.attempts.filter((address) => address === 'seed:9092')).toHaveLength(before)
   })
 
-  test('a broker may order it (KIP-1102)', async () => {
-    const cluster = new ScriptedCluster([1])
-    const client = clientOf(cluster)
-    await cluster.network.clock.settle(client.connect())
+  test('a broker may order it (KIP-1102): no other known broker is asked then', async () => {
+    const network = new ScriptedNetwork()
+    const old = new ScriptedCluster([1, 2, 3], network)
+    old.broker(1).startAt('seed', 9092)
+    const client = new ClusterClient({ bootstrapServers: ['seed:9092'] }, network)
+    clients.push(client)
+    await network.clock.settle(client.connect())
+    const fresh = new ScriptedCluster([7], network)
+    fresh.broker(7).startAt('seed', 9092)
     let orders = 0
-    cluster.broker(1).on(metadataApi, () => {
-      orders++
-      return orders === 1 ? { ...cluster.metadata([]), errorCode: 129, brokers: [] } : cluster.metadata([])
-    })
-    await cluster.network.clock.settle(client.refreshMetadata())
-    expect(orders).toBe(2)
+    for (const broker of old.brokers) {
+      broker.on(metadataApi, () => {
+        orders++
+        return { ...old.metadata([]), errorCode: 129, brokers: [] }
+      })
+    }
+    await network.clock.settle(client.refreshMetadata())
+    expect(orders).toBe(1)
+    expect([...client.nodes.keys()]).toEqual([7])
+  })
+
+  test('after metadataRecoveryRebootstrapTriggerMs without metadata it starts again, although known brokers are left to try', async () => {
+    const network = new ScriptedNetwork()
+    const old = new ScriptedCluster([1, 2, 3, 4], network)
+    old.broker(1).startAt('seed', 9092)
+    const options = { bootstrapServers: ['seed:9092'], requestTimeoutMs: 1_000, metadataRecoveryRebootstrapTriggerMs: 1_500 }
+    const client = new ClusterClient(options, network)
+    clients.push(client)
+    await network.clock.settle(client.connect())
+    const fresh = new ScriptedCluster([7], network)
+    fresh.broker(7).startAt('seed', 9092)
+    let asked = 0
+    for (const broker of old.brokers) {
+      broker.on(metadataApi, () => {
+        asked++
+        return 'silence'
+      })
+    }
+    await network.clock.settle(client.refreshMetadata())
+    expect(asked).toBe(2)
+    expect([...client.nodes.keys()]).toEqual([7])
   })
 
   test('a request whose connection is lost goes out again', async () => {
@@ -252,10 +292,23 @@ describe('routing', () => {
     expect((await beat()).errorCode).toBe(0)
     expect((await beat()).errorCode).toBe(0)
     expect(cluster.countOf('FindCoordinator')).toBe(1)
+    cluster.broker(1).on(describeClusterApi, () => describeResponse('1'))
+    await cluster.network.clock.settle(client.send(describeClusterApi, describeRequest, { node: 1 }))
+    expect(cluster.network.openLinks().filter(({ endpoint }) => endpoint.host === 'broker1')).toHaveLength(2)
     cluster.coordinators.set('g', 2)
     expect((await beat()).errorCode).toBe(0)
     expect(answers).toEqual([1, 1, 1, 2])
     expect(cluster.countOf('FindCoordinator')).toBe(2)
+  })
+
+  test('many calls at once look a coordinator up once', async () => {
+    const cluster = new ScriptedCluster([1])
+    cluster.broker(1).on(heartbeatApi, () => ({ throttleTimeMs: 0, errorCode: 0 }))
+    const client = clientOf(cluster)
+    const beats = Array.from({ length: 10 }, () => client.send(heartbeatApi, heartbeat, { group: 'g' }))
+    await cluster.network.clock.settle(Promise.all(beats))
+    expect(cluster.countOf('FindCoordinator')).toBe(1)
+    expect(cluster.countOf('Heartbeat')).toBe(10)
   })
 
   test('waits for a coordinator that loads, and for one that is not there yet', async () => {
@@ -519,6 +572,30 @@ describe('connections', () => {
     expect(network.attempts.at(-1)).toBe('elsewhere:1')
   })
 
+  test('are made again only after a backoff, which grows', async () => {
+    const network = new ScriptedNetwork()
+    const cluster = new ScriptedCluster([1], network)
+    const client = clientOf(cluster, { reconnectBackoffMs: 100, reconnectBackoffMaxMs: 1_000 })
+    await network.clock.settle(client.connect())
+    cluster.broker(1).stop()
+    const took: number[] = []
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const startedAt = network.clock.now()
+      await network.clock.settle(failureOf(client.request(1, describeClusterApi, describeRequest)))
+      took.push(network.clock.now() - startedAt)
+      expect(client.isAvailable(1)).toBe(false)
+    }
+    expect(took[0]).toBe(network.latencyMs)
+    expect(took[1]).toBeGreaterThanOrEqual(80)
+    expect(took[1]).toBeLessThanOrEqual(121)
+    expect(took[4]).toBeGreaterThanOrEqual(640)
+    cluster.broker(1).start()
+    saysWhoItIs(cluster.broker(1))
+    await network.clock.settle(client.request(1, describeClusterApi, describeRequest))
+    expect(client.isAvailable(1)).toBe(true)
+    expect(client.isReady(1)).toBe(true)
+  })
+
   test('are given up when they are not set up in time, with a longer time for the next attempt', async () => {
     const network = new ScriptedNetwork()
     const cluster = new ScriptedCluster([1], network)
@@ -560,9 +637,20 @@ describe('abort and close', () => {
     const during = new AbortController()
     const call = failureOf(client.send(describeClusterApi, describeRequest, 'any', { signal: during.signal }))
     await cluster.network.clock.runUntil(() => cluster.countOf('DescribeCluster') === 1)
+    expect(getEventListeners(during.signal, 'abort')).toHaveLength(1)
     during.abort(reason)
     expect(await call).toMatchObject({ code: 'ABORTED', cause: reason, retriable: false })
     expect(cluster.network.openLinks()).toHaveLength(1)
+  })
+
+  test('a signal that never fires is left as it was found', async () => {
+    const cluster = new ScriptedCluster([1])
+    saysWhoItIs(cluster.broker(1))
+    const client = clientOf(cluster)
+    const { signal } = new AbortController()
+    await cluster.network.clock.settle(client.send(describeClusterApi, describeRequest, 'any', { signal }))
+    await cluster.network.clock.settle(client.coordinatorFor('group', 'g', { signal }))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   test('a signal ends waiting for bootstrap, a topic and a backoff', async () => {
@@ -598,7 +686,9 @@ describe('abort and close', () => {
     await client.close()
     for (const error of await Promise.all(calls)) expect(error.code).toBe('CLIENT_CLOSED')
     expect(cluster.network.openLinks()).toEqual([])
+    const closedAt = cluster.network.clock.now()
     await expect(cluster.network.clock.runUntil(() => false, 1e9)).rejects.toThrow('stands still')
+    expect(cluster.network.clock.now() - closedAt).toBeLessThanOrEqual(cluster.network.latencyMs)
   })
 
   test('after close every call rejects', async () => {
