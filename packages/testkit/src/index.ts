@@ -6,6 +6,7 @@ export {
   javaMissing,
   KAFKA_VERSION,
   kafkaClassPath,
+  kafkaJarsThere,
   runJava,
   runJavaOk,
   type JavaOptions,
@@ -14,3 +15,8 @@ export { countBrokers } from './io/probe.ts'
 export { REAL_KAFKA_CLUSTER_ID, startRealKafka, type RealKafka, type RealKafkaOptions } from './io/real-kafka.ts'
 export { SeededRandom } from './seeded-random.ts'
 export { SimClock, type SimTimer } from './sim-clock.ts'
+export { History, type HistoryEvent, type Place } from './history.ts'
+export { checkHistory, type Anomaly, type AnomalyKind, type CheckOptions } from './history-checker.ts'
+export { SimCluster, type SimClusterOptions } from './sim-cluster.ts'
+export { SimDisk } from './sim-disk.ts'
+export { HEALTHY, SimNetwork, type NetworkFaults, type SimServer } from './sim-network.ts'

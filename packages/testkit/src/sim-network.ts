@@ -1,0 +1,178 @@
+import type { Endpoint, Transport, TransportHandler } from '@millrace/client/internal'
+import type { ClientChannel, Session } from '@millrace/broker/internal'
+import type { SeededRandom } from './seeded-random.ts'
+import type { SimClock } from './sim-clock.ts'
+import { SimPipe } from './sim-pipe.ts'
+
+/** What goes wrong on the network, as chances from 0 to 1 and times in milliseconds. May be changed while it runs. */
+export interface NetworkFaults {
+  /** Each chunk takes from `delayMinMs` to `delayMaxMs`; order within a connection is kept, as TCP does. */
+  delayMinMs: number
+  delayMaxMs: number
+  /** That a connection is refused. */
+  refuse: number
+  /** That a write cuts its connection, somewhere within its bytes. */
+  cut: number
+  /** That a chunk arrives in two pieces, cut anywhere. */
+  split: number
+}
+
+export const HEALTHY: Readonly<NetworkFaults> = { delayMinMs: 0, delayMaxMs: 1, refuse: 0, cut: 0, split: 0 }
+
+/** What serves connections: `BrokerCore` is one. */
+export interface SimServer {
+  connect(channel: ClientChannel): Session
+}
+
+/** Joins clients to brokers in memory and in simulated time. `connect` is a client's `Environment.connect`. */
+export class SimNetwork {
+  faults: NetworkFaults
+  readonly #clock: SimClock
+  readonly #random: SeededRandom
+  readonly #servers = new Map<string, SimServer>()
+  readonly #connections = new Map<string, Set<SimConnection>>()
+
+  constructor(clock: SimClock, random: SeededRandom, faults: Readonly<NetworkFaults> = HEALTHY) {
+    this.#clock = clock
+    this.#random = random
+    this.faults = { ...faults }
+  }
+
+  /** From now on, connections to the endpoint reach this server. */
+  listen(endpoint: Endpoint, server: SimServer): void {
+    this.#servers.set(keyOf(endpoint), server)
+  }
+
+  /** The server is gone: its connections are cut and new ones refused. */
+  unlisten(endpoint: Endpoint): void {
+    this.#servers.delete(keyOf(endpoint))
+    this.cut(endpoint)
+  }
+
+  /** Cuts every connection to the endpoint; new ones are possible. */
+  cut(endpoint: Endpoint): void {
+    for (const connection of [...(this.#connections.get(keyOf(endpoint)) ?? [])]) connection.reset()
+  }
+
+  readonly connect = (endpoint: Endpoint, handler: TransportHandler): Transport => {
+    const key = keyOf(endpoint)
+    const random = this.#random.fork()
+    const connection = new SimConnection(
+      this.#clock,
+      random,
+      () => this.faults,
+      handler,
+      () => of.delete(connection),
+    )
+    const of = this.#connections.get(key) ?? new Set()
+    this.#connections.set(key, of.add(connection))
+    this.#clock.after(random.between(this.faults.delayMinMs, this.faults.delayMaxMs), () => {
+      const server = random.chance(this.faults.refuse) ? undefined : this.#servers.get(key)
+      if (server === undefined) connection.refused()
+      else connection.opened(server)
+    })
+    return connection.transport
+  }
+}
+
+/** One connection: a pipe each way, and what its two ends are told. */
+class SimConnection {
+  readonly transport: Transport
+  readonly #handler: TransportHandler
+  readonly #ended: () => void
+  readonly #toServer: SimPipe
+  readonly #toClient: SimPipe
+  #session: Session | null = null
+  #clientGone = false
+  #serverGone = false
+  #wantsDrain = false
+
+  constructor(clock: SimClock, random: SeededRandom, faults: () => NetworkFaults, handler: TransportHandler, ended: () => void) {
+    this.#handler = handler
+    this.#ended = ended
+    const reset = (): void => this.reset()
+    this.#toServer = new SimPipe(clock, random, faults, {
+      deliver: (chunk) => this.#session?.receive(chunk),
+      drained: () => this.#clientDrained(),
+      ended: () => this.#serverClosed(),
+      broken: reset,
+    })
+    this.#toClient = new SimPipe(clock, random, faults, {
+      deliver: (chunk) => {
+        if (!this.#clientGone) handler.onData(chunk)
+      },
+      drained: () => this.#session?.drained(),
+      ended: () => this.#clientClosed(null),
+      broken: reset,
+    })
+    this.transport = {
+      write: (chunks) => this.#clientWrites(chunks),
+      destroy: () => {
+        this.#clientGone = true
+        this.#toServer.end()
+        this.#toClient.stop()
+      },
+    }
+  }
+
+  refused(): void {
+    this.#serverGone = true
+    this.#clientClosed(new Error('connect ECONNREFUSED (simulated)'))
+  }
+
+  opened(server: SimServer): void {
+    if (this.#clientGone) return this.#ended()
+    const pipe = this.#toClient
+    this.#session = server.connect({
+      write: (chunks) => void pipe.write(chunks),
+      close: () => pipe.end(),
+      pause: () => this.#toServer.pause(),
+      resume: () => this.#toServer.resume(),
+      get unsentBytes() {
+        return pipe.bufferedBytes
+      },
+      clientHost: '/127.0.0.1',
+    })
+    this.#handler.onConnect()
+  }
+
+  /** Both ends see a reset; what was under way is lost. */
+  reset(): void {
+    this.#toServer.stop()
+    this.#toClient.stop()
+    this.#serverClosed()
+    this.#clientClosed(new Error('read ECONNRESET (simulated)'))
+  }
+
+  #clientWrites(chunks: readonly Buffer[]): boolean {
+    this.#wantsDrain = !this.#toServer.write(chunks)
+    return !this.#wantsDrain
+  }
+
+  #clientDrained(): void {
+    if (!this.#wantsDrain || this.#clientGone) return
+    this.#wantsDrain = false
+    this.#handler.onDrain()
+  }
+
+  #serverClosed(): void {
+    if (this.#serverGone) return
+    this.#serverGone = true
+    this.#ended()
+    this.#toClient.stop()
+    this.#session?.closed()
+  }
+
+  #clientClosed(error: Error | null): void {
+    if (this.#clientGone) return
+    this.#clientGone = true
+    this.#ended()
+    this.#toServer.stop()
+    this.#handler.onClose(error)
+    this.#serverClosed()
+  }
+}
+
+function keyOf({ host, port }: Endpoint): string {
+  return `${host}:${port}`
+}
