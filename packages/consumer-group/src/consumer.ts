@@ -81,7 +81,10 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
     return this.#core.commit(offsets)
   }
 
-  /** Ends the loop as soon as it asks for more; what it has in hand by then was handled. It stays a member until `close`. */
+  /**
+   * Ends the loop that is running as soon as it asks for more: what it has in hand was handled then. The consumer stays a member until
+   * `close`, and another loop goes on where this one ended.
+   */
   stop(): void {
     this.#isStopped = true
     this.#waiter?.end(null)
@@ -105,6 +108,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
     if (this.#isIterated) throw consumerBusy()
     if (this.#closed !== null) throw consumerClosed()
     this.#isIterated = true
+    this.#isStopped = false
     let isOver = false
     const over = (): void => {
       if (isOver) return

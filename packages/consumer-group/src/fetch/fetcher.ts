@@ -26,6 +26,8 @@ export interface FetchCall {
   readonly node: number
   readonly request: FetchRequest
   readonly maxVersion: number | undefined
+  /** Differs from the fetcher's when a partition that was left out has room by now. */
+  readonly roomVersion: number
   /** What the fetch is for, with the offset that each was at. */
   readonly wanted: ReadonlyMap<PartitionCursor, FetchTarget>
 }
@@ -39,6 +41,12 @@ export interface FetcherEffects {
   /** KIP-951: who leads instead. */
   readonly leaderHints: Array<{ readonly cursor: PartitionCursor; readonly leaderId: number; readonly leaderEpoch: number }>
   readonly errors: KafkaError[]
+}
+
+interface NodePlan {
+  readonly wanted: Map<PartitionCursor, FetchTarget>
+  /** Whether a partition of the broker is left out because enough of it is buffered. */
+  hasBuffered: boolean
 }
 
 /** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
@@ -72,6 +80,12 @@ export class Fetcher {
   readonly #busyNodes = new Set<number>()
   readonly #nodeRetryAt = new Map<number, number>()
   readonly #nodeFailures = new Map<number, number>()
+  /**
+   * Brokers that had nothing for the partitions that could be fetched while others of theirs were buffered, and when to ask them
+   * again at the latest. A fetch that waits for data would keep the buffered ones from being fetched once there is room.
+   */
+  readonly #idleUntil = new Map<number, number>()
+  #roomVersion = 0
   #bufferedBytes = 0
   #hasRoom = false
   #deadline = Infinity
@@ -119,7 +133,12 @@ export class Fetcher {
   consumed(cursor: PartitionCursor): void {
     const chunk = cursor.chunks.shift()!
     this.#hasRoom = true
+    const wasFull = this.#isFull(cursor)
     cursor.bufferedBytes -= chunk.sizeInBytes
+    if (wasFull && !this.#isFull(cursor)) {
+      this.#roomVersion++
+      this.#idleUntil.clear()
+    }
     this.#bufferedBytes -= chunk.sizeInBytes
     // To the end of the line, so that every partition gets its turn.
     const at = this.ready.indexOf(cursor)
@@ -131,18 +150,16 @@ export class Fetcher {
   poll(now: number): void {
     this.#deadline = Infinity
     this.#hasRoom = false
-    const byNode = new Map<number, Map<PartitionCursor, FetchTarget>>()
+    const byNode = new Map<number, NodePlan>()
     for (const cursor of this.#cursors) {
       const leadership = this.#mayFetch(cursor, now)
       if (leadership === null) continue
-      const { node, leaderEpoch, topicId } = leadership
-      const { topic, partition, fetchOffset } = cursor
-      const target = { topic, topicId, partition, fetchOffset, leaderEpoch, maxBytes: this.#settings.maxPartitionFetchBytes }
-      const wanted = byNode.get(node)
-      if (wanted === undefined) byNode.set(node, new Map([[cursor, target]]))
-      else wanted.set(cursor, target)
+      let plan = byNode.get(leadership.node)
+      if (plan === undefined) byNode.set(leadership.node, (plan = { wanted: new Map(), hasBuffered: false }))
+      if (this.#isFull(cursor)) plan.hasBuffered = true
+      else plan.wanted.set(cursor, this.#targetOf(cursor, leadership))
     }
-    for (const [node, wanted] of byNode) this.#fetch(node, wanted)
+    for (const [node, { wanted, hasBuffered }] of byNode) if (wanted.size > 0) this.#fetch(node, wanted, hasBuffered)
   }
 
   fetched(call: FetchCall, response: FetchResponse, now: number): void {
@@ -158,6 +175,7 @@ export class Fetcher {
     session.answered(response.sessionId)
     this.#nodeFailures.delete(call.node)
     const index = indexByTopic(call.wanted)
+    const before = this.#bufferedBytes
     for (const topic of response.responses) {
       const partitions = index.get(nameOrId(topic))
       for (const data of topic.partitions) {
@@ -165,6 +183,8 @@ export class Fetcher {
         if (cursor !== undefined) this.#take(cursor, call.wanted.get(cursor)!, data, now)
       }
     }
+    const isIdle = this.#bufferedBytes === before && call.request.maxWaitMs === 0 && call.roomVersion === this.#roomVersion
+    if (isIdle) this.#idleUntil.set(call.node, now + this.#settings.fetchMaxWaitMs)
   }
 
   fetchFailed(call: FetchCall, error: KafkaError, now: number): void {
@@ -179,8 +199,6 @@ export class Fetcher {
   #mayFetch(cursor: PartitionCursor, now: number): Leadership | null {
     if (cursor.fetchOffset < 0) return null
     if (cursor.fetchedFrom >= 0) return null
-    if (cursor.bufferedBytes * 2 >= this.#settings.maxPartitionFetchBytes) return null
-    if (this.#bufferedBytes >= BUFFERED_BYTES_MAX && cursor.bufferedBytes > 0) return null
     if (cursor.retryAt > now) {
       this.#deadline = Math.min(this.#deadline, cursor.retryAt)
       return null
@@ -196,10 +214,25 @@ export class Fetcher {
       this.#deadline = Math.min(this.#deadline, nodeRetryAt)
       return null
     }
+    const idleUntil = this.#idleUntil.get(leadership.node) ?? 0
+    if (idleUntil > now) {
+      this.#deadline = Math.min(this.#deadline, idleUntil)
+      return null
+    }
     return leadership
   }
 
-  #fetch(node: number, wanted: Map<PartitionCursor, FetchTarget>): void {
+  #isFull(cursor: PartitionCursor): boolean {
+    if (cursor.bufferedBytes * 2 >= this.#settings.maxPartitionFetchBytes) return true
+    return this.#bufferedBytes >= BUFFERED_BYTES_MAX && cursor.bufferedBytes > 0
+  }
+
+  #targetOf(cursor: PartitionCursor, { leaderEpoch, topicId }: Leadership): FetchTarget {
+    const { topic, partition, fetchOffset } = cursor
+    return { topic, topicId, partition, fetchOffset, leaderEpoch, maxBytes: this.#settings.maxPartitionFetchBytes }
+  }
+
+  #fetch(node: number, wanted: Map<PartitionCursor, FetchTarget>, hasBuffered: boolean): void {
     let session = this.#sessions.get(node)
     if (session === undefined) this.#sessions.set(node, (session = new FetchSession()))
     const planned = session.plan([...wanted.values()])
@@ -207,7 +240,9 @@ export class Fetcher {
     this.#busyNodes.add(node)
     for (const cursor of wanted.keys()) cursor.fetchedFrom = node
     const maxVersion = hasIds ? undefined : LAST_FETCH_VERSION_BY_NAME
-    this.effects.calls.push({ node, request: fetchRequestOf(planned, this.#settings), maxVersion, wanted })
+    const request = fetchRequestOf(planned, this.#settings)
+    if (hasBuffered) request.maxWaitMs = 0
+    this.effects.calls.push({ node, request, maxVersion, roomVersion: this.#roomVersion, wanted })
   }
 
   #release(call: FetchCall): void {

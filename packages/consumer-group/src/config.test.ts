@@ -1,0 +1,69 @@
+import { ConfigError } from '@millrace/protocol'
+import { describe, expect, test } from 'vitest'
+import { resolveConsumerOptions } from './config.ts'
+import { Consumer } from './consumer.ts'
+
+const least = { bootstrapServers: 'localhost:9092', groupId: 'g', topics: ['t'] }
+
+test("defaults are Java's", () => {
+  const { assignors, ...config } = resolveConsumerOptions(least)
+  expect(assignors.map(({ name }) => name)).toEqual(['range', 'cooperative-sticky'])
+  expect(config).toEqual({
+    groupId: 'g',
+    topics: ['t'],
+    autoOffsetReset: 'latest',
+    sessionTimeoutMs: 45000,
+    heartbeatIntervalMs: 3000,
+    maxPollIntervalMs: 300000,
+    fetchMinBytes: 1,
+    fetchMaxWaitMs: 500,
+    fetchMaxBytes: 52428800,
+    maxPartitionFetchBytes: 1048576,
+    maxPollRecords: 500,
+    enableAutoCommit: true,
+    autoCommitIntervalMs: 5000,
+    isolationLevel: 'read_uncommitted',
+    groupInstanceId: null,
+    checkCrcs: true,
+    clientRack: '',
+    requestTimeoutMs: 30000,
+    retryBackoffMs: 100,
+    retryBackoffMaxMs: 1000,
+  })
+})
+
+test('a topic that is named twice is subscribed once', () => {
+  expect(resolveConsumerOptions({ ...least, topics: ['a', 'b', 'a'] }).topics).toEqual(['a', 'b'])
+})
+
+describe('refuses, naming the option', () => {
+  const wrong: ReadonlyArray<readonly [option: string, options: object]> = [
+    ['groupId', { groupId: '' }],
+    ['groupId', { groupId: undefined }],
+    ['groupId', { groupId: 7 }],
+    ['topics', { topics: [] }],
+    ['topics', { topics: 'orders' }],
+    ['topics', { topics: ['a b'] }],
+    ['topics', { topics: ['..'] }],
+    ['autoOffsetReset', { autoOffsetReset: 'smallest' }],
+    ['sessionTimeoutMs', { sessionTimeoutMs: 0 }],
+    ['heartbeatIntervalMs', { heartbeatIntervalMs: 45_000 }],
+    ['maxPollIntervalMs', { maxPollIntervalMs: NaN }],
+    ['partitionAssignors', { partitionAssignors: [] }],
+    ['partitionAssignors', { partitionAssignors: ['roundrobin'] }],
+    ['partitionAssignors', { partitionAssignors: ['range', 'range'] }],
+    ['fetchMinBytes', { fetchMinBytes: -1 }],
+    ['maxPartitionFetchBytes', { maxPartitionFetchBytes: 2 ** 40 }],
+    ['maxPollRecords', { maxPollRecords: 0 }],
+    ['enableAutoCommit', { enableAutoCommit: 'no' }],
+    ['isolationLevel', { isolationLevel: 'serializable' }],
+    ['groupInstanceId', { groupInstanceId: '' }],
+    ['fromBeginning', { fromBeginning: true }],
+    ['bootstrapServers', { bootstrapServers: 'no port' }],
+  ]
+  test.each(wrong)('%s in %o', (option, options) => {
+    const construct = (): Consumer => new Consumer({ ...least, ...options })
+    expect(construct).toThrow(ConfigError)
+    expect(construct).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', option }))
+  })
+})
