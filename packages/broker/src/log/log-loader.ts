@@ -2,6 +2,7 @@ import { baseOffset, lastOffset, partitionLeaderEpoch } from '@millrace/records/
 import { PRODUCER_RECALL_BYTES } from '../limits.ts'
 import type { Storage } from '../storage/storage.ts'
 import { BatchScanner } from './batch-scanner.ts'
+import { finishInterruptedSwaps } from './interrupted-swaps.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, offsetOfFileName } from './log-files.ts'
@@ -42,14 +43,11 @@ export interface LoadedLog {
   readonly bytesCut: number
 }
 
-/** Files of an interrupted Kafka operation that nothing needs any more. */
-const LEFTOVER = /\.(?:deleted|cleaned|swap|tmp)$/
-
 /** Brings a partition's directory into a consistent state and in memory: Kafka's `LogLoader`. Throws StorageError. */
 export function loadLog(origin: LogOrigin): LoadedLog {
   const { storage, directory } = origin
   storage.mkdir(directory)
-  removeLeftovers(storage, directory)
+  finishInterruptedSwaps(storage, directory)
   const epochs = new LeaderEpochs(storage, directory)
   const segments: Segment[] = []
   const bytesCut = openSegments(origin, segments, epochs)
@@ -61,10 +59,6 @@ export function loadLog(origin: LogOrigin): LoadedLog {
   const producers = loadProducers(origin, segments, logStartOffset, logEndOffset)
   const recoveryPoint = Math.min(origin.clean ? logEndOffset : origin.recoveryPoint, logEndOffset)
   return { segments, producers, epochs, logStartOffset, logEndOffset, recoveryPoint, bytesCut }
-}
-
-function removeLeftovers(storage: Storage, directory: string): void {
-  for (const name of storage.list(directory)) if (LEFTOVER.test(name)) storage.remove(`${directory}/${name}`)
 }
 
 /** Opens the segments in order, and recovers those that need it. Everything after a cut is removed. */

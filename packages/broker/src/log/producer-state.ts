@@ -29,6 +29,7 @@ export class ProducerState {
   /** Offsets of the snapshot files, ascending. */
   #snapshots: number[]
   #endOffset = 0
+  #snapshotOffset = 0
 
   constructor(storage: Storage, directory: string) {
     this.#storage = storage
@@ -130,11 +131,12 @@ export class ProducerState {
     }
   }
 
-  /** Writes a snapshot at `endOffset`, unless there is one. */
+  /** Writes a snapshot at `endOffset`, unless nothing came since the last one. */
   takeSnapshot(): void {
-    if (this.#snapshots.at(-1) === this.#endOffset) return
+    if (this.#endOffset <= this.#snapshotOffset) return
     this.#storage.writeFile(this.#snapshotPath(this.#endOffset), encodeProducerSnapshot(this.#producers.values()))
     this.#snapshots = [...this.#snapshots.filter((offset) => offset < this.#endOffset), this.#endOffset]
+    this.#snapshotOffset = this.#endOffset
   }
 
   /**
@@ -150,12 +152,14 @@ export class ProducerState {
       if (entries !== null) {
         for (const entry of entries) this.#producers.set(entry.producerId, entry)
         this.#endOffset = newest
+        this.#snapshotOffset = newest
         return newest
       }
       const damaged = newest
       this.#removeSnapshots((offset) => offset === damaged)
     }
     this.#endOffset = logStartOffset
+    this.#snapshotOffset = logStartOffset
     return logStartOffset
   }
 
