@@ -1,8 +1,8 @@
 import { ConfigError } from '@millrace/protocol'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
-import { OFF_LOOP_BYTES } from '../limits.ts'
+import { NATIVE_SNAPPY_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
-import { nativeSnappy } from './natives.ts'
+import { nativeSnappy, SNAPPY_OPTIONS } from './natives.ts'
 import { decodeSnappyElements, encodeSnappyBlock, readSnappyLength, snappyBlockBound } from './snappy-block.ts'
 
 /** The framing of xerial's snappy-java, which Kafka uses: magic, version, least compatible version, then sized blocks. */
@@ -25,40 +25,56 @@ export const snappyCodec: Codec = {
     checkLevel(level)
     const native = nativeSnappy()
     if (native === null) return encodeInJavaScript(input)
-    return joinBlocks(splitInput(input).map((part) => native.compressSync(part, { copyOutputData: true })))
+    return joinBlocks(splitInput(input).map((part) => native.compressSync(part, SNAPPY_OPTIONS)))
   },
   async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
     const native = nativeSnappy()
     if (native === null || input.length < OFF_LOOP_BYTES) return this.compress(input, level)
     checkLevel(level)
-    return joinBlocks(await Promise.all(splitInput(input).map((part) => native.compress(part))))
+    return joinBlocks(await Promise.all(splitInput(input).map((part) => native.compress(part, SNAPPY_OPTIONS))))
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
     const blocks = findBlocks(input, maxBytes)
-    const output = Buffer.allocUnsafeSlow(totalLength(blocks))
-    let to = 0
-    for (const block of blocks) {
-      if (!decodeSnappyElements(input, block.elements, block.end, output, to, to + block.length)) throw corruptBlock(block)
-      to += block.length
-    }
-    return output
+    const native = input.length < NATIVE_SNAPPY_BYTES ? null : nativeSnappy()
+    if (native === null) return decodeInJavaScript(input, blocks)
+    const parts = blocks.map((block) => {
+      try {
+        return native.uncompressSync(input.subarray(block.start, block.end), SNAPPY_OPTIONS)
+      } catch (error) {
+        throw corruptBlock(block, error)
+      }
+    })
+    return join(parts, blocks)
   },
   async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
-    const native = nativeSnappy()
     const blocks = findBlocks(input, maxBytes)
-    const length = totalLength(blocks)
-    if (native === null || length < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
+    const native = nativeSnappy()
+    if (native === null || totalLength(blocks) < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
     const parts = await Promise.all(
       blocks.map(async (block) => {
         try {
-          return await native.uncompress(input.subarray(block.start, block.end), { asBuffer: true })
+          return await native.uncompress(input.subarray(block.start, block.end), SNAPPY_OPTIONS)
         } catch (error) {
           throw corruptBlock(block, error)
         }
       }),
     )
-    return Buffer.concat(parts, length)
+    return join(parts, blocks)
   },
+}
+
+function decodeInJavaScript(input: Buffer, blocks: readonly Block[]): Buffer {
+  const output = Buffer.allocUnsafeSlow(totalLength(blocks))
+  let to = 0
+  for (const block of blocks) {
+    if (!decodeSnappyElements(input, block.elements, block.end, output, to, to + block.length)) throw corruptBlock(block)
+    to += block.length
+  }
+  return output
+}
+
+function join(parts: readonly Buffer[], blocks: readonly Block[]): Buffer {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, totalLength(blocks))
 }
 
 /** Reads the framing and the lengths that the blocks state, before anything is allocated. Input without framing is one block. */
