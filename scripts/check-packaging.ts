@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const bin = join(root, 'node_modules', '.bin')
-const pnpm: string = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
+const pnpm = `pnpm@${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.pnpm}`
 const tarballs = mkdtempSync(join(tmpdir(), 'millrace-pack-'))
 let failures = 0
 

@@ -19,6 +19,7 @@ const commands = {
   lint: { argv: [bin('oxlint', 'bin', 'oxlint'), '--deny-warnings'] },
   format: { argv: [bin('oxfmt', 'bin', 'oxfmt')] },
   types: { built: true, argv: [bin('typescript', 'bin', 'tsc'), '-p', 'tsconfig.check.json'] },
+  unused: { argv: [bin('knip', 'bin', 'knip.js')] },
   drift: { argv: [...fromSource, 'packages/protocol/codegen/check-drift.ts'] },
   packaging: { built: true, argv: ['scripts/check-packaging.ts'] },
   ci: { built: true, argv: ['scripts/ci.ts'] },

@@ -26,11 +26,10 @@ export function ensureInstalled() {
   if (major() < OLDEST_NODE_TO_START_FROM) fail(`Node ${process.version} is too old; Node ${OLDEST_NODE_TO_START_FROM} or newer is needed to begin`)
   const stamp = manifestsDigest()
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
-  const pnpm = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
+  const pnpm = `pnpm@${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.pnpm}`
   const fetched = major() >= DEVELOPMENT_NODE ? [pnpm] : [`node@${DEVELOPMENT_NODE}`, pnpm]
   say(`setting up (once): fetching ${fetched.join(' and ')} from npm, then installing the locked dependencies`)
   const npx = ['--yes', ...fetched.flatMap((name) => ['-p', name]), '--', 'pnpm', 'install', '--frozen-lockfile', '--reporter=append-only']
-  // npm hands its own settings down as npm_config_*; pnpm warns about those that it does not know.
   const result = spawnSync('npx', npx, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' })
   if (result.status !== 0) fail(`the install failed${result.error ? `: ${result.error.message}` : ''}; see the lines above`)
   writeFileSync(stampFile, stamp)

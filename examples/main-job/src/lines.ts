@@ -10,6 +10,14 @@ export async function* lines(path: string): AsyncGenerator<MainJobEvent> {
   let number = 0
   for await (const value of createInterface({ input, crlfDelay: Infinity })) {
     number++
-    yield { key: `${source}:${number}`, value, timestamp: Date.now(), headers: [['source', source], ['line', String(number)]] }
+    yield {
+      key: `${source}:${number}`,
+      value,
+      timestamp: Date.now(),
+      headers: [
+        ['source', source],
+        ['line', String(number)],
+      ],
+    }
   }
 }

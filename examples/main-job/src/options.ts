@@ -24,7 +24,13 @@ export const usage = `npm start -- [--file PATH] [--count N] [--bootstrap HOST:P
 /** @throws UsageError for an unknown option or a value that is not allowed; the message names it. */
 export function parseOptions(args: readonly string[]): MainJobOptions {
   const { file, count, bootstrap, topic, help } = parse(args)
-  return { file: present('file', file), count: parseCount(count), bootstrap: present('bootstrap', bootstrap), topic: present('topic', topic), help: help ?? false }
+  return {
+    file: present('file', file),
+    count: parseCount(count),
+    bootstrap: present('bootstrap', bootstrap),
+    topic: present('topic', topic),
+    help: help ?? false,
+  }
 }
 
 function parse(args: readonly string[]) {

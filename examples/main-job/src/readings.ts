@@ -9,13 +9,27 @@ const INTERVAL_MS = 1000
 /** This computer's own readings, once a second until the signal aborts. */
 export async function* readings(signal: AbortSignal): AsyncGenerator<MainJobEvent> {
   const host = hostname()
-  let before = cpuTimes()
+  // The first share is the one since the computer started.
+  let before = cpuTimes().map((): CpuTimes => ({ busyMs: 0, totalMs: 0 }))
   while (!signal.aborted) {
     const after = cpuTimes()
     const timestamp = Date.now()
-    const values = [...cpuUsage(before, after), ['memory', memory()] as const, ['disk', await disk()] as const, ...(await network())]
+    const values = [
+      ...cpuUsage(before, after),
+      ['memory', memory()] as const,
+      ['disk', await disk()] as const,
+      ...(await network()),
+    ]
     for (const [key, value] of values) {
-      yield { key, value: JSON.stringify(value), timestamp, headers: [['source', 'readings'], ['host', host]] }
+      yield {
+        key,
+        value: JSON.stringify(value),
+        timestamp,
+        headers: [
+          ['source', 'readings'],
+          ['host', host],
+        ],
+      }
     }
     before = after
     await delay(INTERVAL_MS, undefined, { signal }).catch(() => undefined)
@@ -34,7 +48,7 @@ function cpuTimes(): CpuTimes[] {
   })
 }
 
-/** The busy share of each processor since the last reading; nothing has passed yet at the first one. */
+/** The busy share of each processor since the last reading. */
 function cpuUsage(before: CpuTimes[], after: CpuTimes[]): (readonly [string, object])[] {
   return after.map((now, index) => {
     const then = before[index] ?? now
