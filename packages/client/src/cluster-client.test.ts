@@ -572,6 +572,32 @@ describe('connections', () => {
     expect(network.attempts.at(-1)).toBe('elsewhere:1')
   })
 
+  test('to a node that left the cluster are closed, those with an answer to come when it is there', async () => {
+    const cluster = new ScriptedCluster([1, 2, 3])
+    const client = clientOf(cluster)
+    for (const broker of cluster.brokers) saysWhoItIs(broker)
+    const answers: (() => void)[] = []
+    cluster.broker(2).on(describeClusterApi, (_request, header, link) => {
+      const frame = encodeResponseFrame(describeClusterApi, header.apiVersion, header.correlationId, describeResponse('late'))
+      answers.push(() => link.send(Buffer.concat(frame)))
+      return 'silence'
+    })
+    await cluster.network.clock.settle(client.connect())
+    await cluster.network.clock.settle(client.request(3, describeClusterApi, describeRequest))
+    const late = client.request(2, describeClusterApi, describeRequest)
+    await cluster.network.clock.runUntil(() => answers.length === 1)
+    const left = cluster.brokers.splice(1, 2)
+    for (const broker of left) broker.on(metadataApi, () => cluster.metadata([]))
+    const hosts = () => cluster.network.openLinks().map(({ endpoint }) => endpoint.host)
+    await cluster.network.clock.settle(client.refreshMetadata())
+    expect(hosts()).not.toContain('broker3')
+    expect(hosts()).toContain('broker2')
+    answers[0]!()
+    expect((await cluster.network.clock.settle(late)).clusterId).toBe('late')
+    await cluster.network.clock.settle(client.refreshMetadata())
+    expect(hosts()).not.toContain('broker2')
+  })
+
   test('are made again only after a backoff, which grows', async () => {
     const network = new ScriptedNetwork()
     const cluster = new ScriptedCluster([1], network)

@@ -54,10 +54,9 @@ export class ConnectionPool {
     return this.#nodes.has(nodeId)
   }
 
-  /** Closes connections to nodes that are not among `nodeIds`. */
-  retain(nodeIds: (nodeId: number) => boolean): void {
-    for (const nodeId of this.#nodes.keys())
-      if (!nodeIds(nodeId)) this.#drop(nodeId, `node ${nodeId} is no longer in the cluster`)
+  /** Lets go of the nodes that `isKept` does not name: of each connection as soon as nothing waits on it. */
+  retain(isKept: (nodeId: number) => boolean): void {
+    for (const nodeId of this.#nodes.keys()) if (!isKept(nodeId)) this.closeUnused(nodeId)
   }
 
   /** Closes the connections of a node that nothing waits on. */
