@@ -1,11 +1,22 @@
+export {
+  patchBaseOffset,
+  patchLeaderEpoch,
+  patchLogAppendTime,
+  patchProducerState,
+  verifyBatch,
+  type ProducerState,
+} from './batch-header.ts'
 export type { CompressionType } from './compression-type.ts'
 export {
+  encodeEndTransactionMarker,
   readControlRecord,
   readEndTransactionMarker,
   type ControlRecord,
   type ControlRecordType,
   type EndTransactionMarker,
+  type EndTransactionMarkerInput,
 } from './control-record.ts'
+export { crc32c } from './crc32c.ts'
 export { encodeBatch } from './encode-batch.ts'
 export {
   CorruptCompressionError,

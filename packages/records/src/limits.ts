@@ -42,7 +42,7 @@ export const TYPICAL_RECORD_OVERHEAD_BYTES = 12
 
 /** LZ4 input of at least and at most this many bytes is decoded faster by native code than in JavaScript. */
 export const MIN_NATIVE_LZ4_BYTES = 1024
-export const MAX_NATIVE_LZ4_BYTES: number = 128 * 1024
+export const MAX_NATIVE_LZ4_BYTES: number = 24 * 1024
 
 /** Snappy input of at least this many bytes is decoded faster by native code than in JavaScript. */
 export const NATIVE_SNAPPY_BYTES = 512
