@@ -42,6 +42,11 @@ export class PartitionSequences {
   epoch = -1
   #next = 0
   #resetRequired = false
+  /**
+   * Whether the broker has stored a batch of this producer id and epoch. Before that it takes any sequence as the first, so a second
+   * batch in flight could overtake one that is refused: until then, one at a time.
+   */
+  #isEstablished = false
   /** Batches that have a sequence and no outcome yet, in sequence order. */
   readonly #outstanding: ProducerBatch[] = []
 
@@ -55,10 +60,18 @@ export class PartitionSequences {
 
   /** Whether `batch` may be sent now. */
   maySend(batch: ProducerBatch, identity: ProducerIdentity): boolean {
-    if (identity.state !== 'ready' || this.#resetRequired) return false
     // A retry goes alone: what follows it is refused until it is stored (Java: RecordAccumulator.shouldStopDrainBatchesForPartition).
-    if (batch.hasSequence) return this.#outstanding[0] === batch
-    return !this.#isStale(identity) || this.#outstanding.length === 0
+    if (batch.hasSequence) return this.#outstanding[0] === batch && (!this.#resetRequired || batch.isOutcomeUnknown)
+    if (identity.state !== 'ready' || this.#resetRequired) return false
+    return this.#outstanding.length === 0 || (this.#isEstablished && !this.#isStale(identity))
+  }
+
+  /**
+   * Whether everything outstanding can be numbered anew. If the first may be stored already, it is sent once more as it was: the
+   * broker's answer tells. If it is not stored, then none after it is, since the broker takes no sequence out of turn.
+   */
+  get mayReset(): boolean {
+    return this.#resetRequired && !(this.#outstanding[0]?.isOutcomeUnknown ?? false)
   }
 
   /** Gives `batch` its sequence unless it has one. `maySend` must hold. */
@@ -77,6 +90,7 @@ export class PartitionSequences {
   /** The broker has the batch. */
   delivered(batch: ProducerBatch): void {
     this.#remove(batch)
+    if (batch.producerEpoch === this.epoch && batch.producerId === this.producerId) this.#isEstablished = true
   }
 
   /** The batch was given up: whether the broker has it or not, the sequence can only go on under a new epoch. */
@@ -107,7 +121,7 @@ export class PartitionSequences {
   }
 
   /**
-   * Numbers everything outstanding anew. Nothing of this partition may be in flight. Bumps the epoch, unless another
+   * Numbers everything outstanding anew; `mayReset` must hold. Nothing of this partition may be in flight. Bumps the epoch, unless another
    * partition did so since this one's sequences began. False while a new producer id must come first.
    */
   reset(identity: ProducerIdentity): boolean {
@@ -126,6 +140,7 @@ export class PartitionSequences {
     this.producerId = identity.producerId
     this.epoch = identity.epoch
     this.#next = 0
+    this.#isEstablished = false
   }
 
   #isStale(identity: ProducerIdentity): boolean {

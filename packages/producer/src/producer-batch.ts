@@ -25,6 +25,8 @@ export class ProducerBatch {
   /** Requests that carried it. */
   attempts = 0
   lastError: KafkaError | null = null
+  /** Whether an attempt may have stored it although we were not told so. */
+  isOutcomeUnknown = false
   /** Who waits for the outcome of all that was sent before. */
   flushes: FlushWait[] | null = null
   producerId = -1

@@ -106,6 +106,7 @@ export class Sender {
     for (const batch of call.batches) {
       this.effects.staleTopics.add(batch.queue.topic.name)
       if (batch.state === 'done') continue
+      batch.isOutcomeUnknown = true
       if (error.retriable && !error.fatal) this.#retry(batch, error, now)
       else this.#fail(batch, error)
     }
@@ -193,7 +194,7 @@ export class Sender {
 
   #maySequence(queue: PartitionQueue, batch: ProducerBatch): boolean {
     const { sequences } = queue
-    if (sequences.resetRequired && queue.inFlight === 0) sequences.reset(this.identity)
+    if (sequences.mayReset && queue.inFlight === 0) sequences.reset(this.identity)
     if (this.identity.state === 'missing') {
       this.identity.state = 'requested'
       this.effects.initProducerId = true
@@ -239,6 +240,7 @@ export class Sender {
     const verdict = verdictOf(batch, result, this.#config.enableIdempotence)
     if (verdict.refreshMetadata) this.effects.staleTopics.add(queue.topic.name)
     if (batch.state === 'done') return
+    if (verdict.isOutcomeUnknown !== undefined) batch.isOutcomeUnknown = verdict.isOutcomeUnknown
     if (verdict.resetSequences) queue.sequences.requireReset()
     switch (verdict.kind) {
       case 'delivered':

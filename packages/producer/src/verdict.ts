@@ -10,6 +10,7 @@ interface Delivered {
   readonly kind: 'delivered'
   readonly refreshMetadata: false
   readonly resetSequences: false
+  readonly isOutcomeUnknown: false
 }
 
 interface NotDelivered {
@@ -18,9 +19,14 @@ interface NotDelivered {
   readonly refreshMetadata: boolean
   /** The partition's sequence has a gap: everything outstanding is numbered anew under a new epoch. */
   readonly resetSequences: boolean
+  /** True: the broker may have stored it all the same. False: it has not, in this attempt or an earlier one. Undefined: this one changes nothing about it. */
+  readonly isOutcomeUnknown: boolean | undefined
 }
 
-const DELIVERED: Delivered = { kind: 'delivered', refreshMetadata: false, resetSequences: false }
+const DELIVERED: Delivered = { kind: 'delivered', refreshMetadata: false, resetSequences: false, isOutcomeUnknown: false }
+
+/** Errors of an append that was made, but not replicated in time. */
+const MAYBE_STORED: ReadonlySet<number> = new Set([ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND])
 
 /** Errors which say that what we believe about the topic or its leader is wrong (Java: InvalidMetadataException). */
 const STALE_METADATA: ReadonlySet<number> = new Set([
@@ -46,15 +52,21 @@ export function verdictOf(batch: ProducerBatch, result: PartitionResult, idempot
   const { topic, partition } = batch.queue
   const error = errorAbout(code, `${topic.name}-${partition}`, result.errorMessage)
   const refreshMetadata = STALE_METADATA.has(code)
-  const notDelivered = { error, refreshMetadata, resetSequences: false }
+  const isOutcomeUnknown = MAYBE_STORED.has(code) ? true : undefined
+  const notDelivered = { error, refreshMetadata, resetSequences: false, isOutcomeUnknown }
   if (code === ErrorCode.MESSAGE_TOO_LARGE && batch.recordCount > 1) return { ...notDelivered, kind: 'split' }
   if (idempotent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
     // Behind another that has no outcome yet, this is what happens. Next in line, it means that the broker lost one.
-    return { ...notDelivered, kind: 'retry', resetSequences: batch.queue.sequences.isFirstOutstanding(batch) }
+    return {
+      ...notDelivered,
+      kind: 'retry',
+      resetSequences: batch.queue.sequences.isFirstOutstanding(batch),
+      isOutcomeUnknown: false,
+    }
   }
   if (idempotent && code === ErrorCode.UNKNOWN_PRODUCER_ID) {
     // The broker forgot this producer, by retention for example. Without a log start offset it cannot be told yet.
-    return { ...notDelivered, kind: 'retry', resetSequences: result.logStartOffset >= 0 }
+    return { ...notDelivered, kind: 'retry', resetSequences: result.logStartOffset >= 0, isOutcomeUnknown: false }
   }
   return { ...notDelivered, kind: error.retriable ? 'retry' : 'failed' }
 }
