@@ -13,7 +13,12 @@ export interface RequestHeader {
   readonly clientId: string | null
 }
 
-/** A whole request frame, its length first. */
+/**
+ * A whole request frame, its length first, as chunks in order. Byte fields of 1 KiB and more are not copied: they must
+ * not change until the frame is sent.
+ *
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD` or `VALUE_OUT_OF_RANGE`
+ */
 export function encodeRequestFrame<Request>(
   api: Api<Request, unknown>,
   version: number,
@@ -32,7 +37,11 @@ export function encodeRequestFrame<Request>(
   return finishFrame(writer)
 }
 
-/** A whole response frame, its length first. */
+/**
+ * A whole response frame, its length first; otherwise as `encodeRequestFrame`.
+ *
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD` or `VALUE_OUT_OF_RANGE`
+ */
 export function encodeResponseFrame<Response>(
   // oxlint-disable-next-line typescript/no-explicit-any -- variance: the request's type does not matter here
   api: Api<any, Response>,
@@ -51,6 +60,8 @@ export function encodeResponseFrame<Response>(
 /**
  * Reads the fields that every header version shares, from a frame without its length. The rest of the header depends
  * on the API: `decodeRequestBody` reads it.
+ *
+ * @throws ProtocolError `CORRUPT_FRAME`
  */
 export function decodeRequestHeader(reader: Reader): RequestHeader {
   return { apiKey: reader.int16(), apiVersion: reader.int16(), correlationId: reader.int32(), clientId: reader.nullableString() }
@@ -59,6 +70,8 @@ export function decodeRequestHeader(reader: Reader): RequestHeader {
 /**
  * Bytes after the last field are let pass, as Kafka does (AbstractRequest.parseRequest): librdkafka sends some with a
  * Metadata request for all topics in flexible versions.
+ *
+ * @throws ProtocolError `UNSUPPORTED_VERSION` or `CORRUPT_FRAME`
  */
 export function decodeRequestBody<Request>(api: Api<Request, unknown>, version: number, reader: Reader): Request {
   if (version >= api.requestFlexibleSince) reader.skipTaggedFields()
@@ -70,6 +83,11 @@ export function decodeCorrelationId(reader: Reader): number {
   return reader.int32()
 }
 
+/**
+ * The rest of a response frame after the correlation id.
+ *
+ * @throws ProtocolError `UNSUPPORTED_VERSION` or `CORRUPT_FRAME`, also for bytes after the last field
+ */
 // oxlint-disable-next-line typescript/no-explicit-any -- variance: the request's type does not matter here
 export function decodeResponseBody<Response>(api: Api<any, Response>, version: number, reader: Reader): Response {
   if (hasTaggedResponseHeader(api, version)) reader.skipTaggedFields()

@@ -12,7 +12,7 @@ export const MAX_TAGGED_FIELDS = 10_000
  * the size of a frame alone does not bound the memory that it takes. A cluster of 200,000 partitions, with three replicas
  * each, answers Metadata with 1.6 million.
  */
-export const MAX_FRAME_ELEMENTS = 8_000_000
+export const MAX_FRAME_ELEMENTS = 4_000_000
 
 /** Strings have an int16 length, or a varint that Kafka holds to the same limit. */
 export const MAX_STRING_BYTES = 0x7fff
