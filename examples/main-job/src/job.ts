@@ -25,10 +25,9 @@ export async function runJob(options: MainJobOptions & { bootstrap: string }, st
   await using admin = new Admin({ bootstrapServers })
   await ensureTopic(admin, topic)
   const members = ['member-1', 'member-2'].map((name) => join(name, bootstrapServers, run, topic))
-  stop.signal.addEventListener(
-    'abort',
-    () => void Promise.all(members.map(({ consumer }) => consumer.close())).catch(() => undefined),
-  )
+  stop.signal.addEventListener('abort', () => {
+    for (const { consumer } of members) consumer.stop()
+  })
   try {
     const reading = members.map((member) => read(member, tally, stop))
     const writing = Promise.race([Promise.all(members.map(({ ready }) => ready)), aborted(stop.signal)]).then(() =>
