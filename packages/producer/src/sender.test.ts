@@ -245,6 +245,29 @@ describe('with idempotence, whatever is lost and refused', () => {
     expect(bench.sender.identity.epoch).toBe(1)
   })
 
+  test('a batch that may be stored is asked about under its old number before a reset, and not stored twice', () => {
+    const bench = new Bench(1, { deliveryTimeoutMs: 100 })
+    bench.send(0)
+    bench.finish()
+    bench.send(0)
+    bench.now += 10
+    bench.poll()
+    bench.now += 50
+    bench.send(0)
+    bench.now += 10
+    bench.poll()
+    expect(bench.inFlight).toBe(2)
+    bench.process(null)
+    bench.process(null)
+    bench.cut()
+    bench.now += 35
+    bench.poll()
+    expect([...bench.failed.keys()]).toEqual([1])
+    bench.finish()
+    expect(bench.partitions[0]!.log).toEqual([0, 1, 2])
+    expect(bench.stored.get(2)).toEqual({ partition: 0, offset: 2 })
+  })
+
   test('the last epoch of a producer id is followed by a new id', () => {
     const bench = new Bench(1)
     bench.poll()
