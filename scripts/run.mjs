@@ -14,7 +14,7 @@ const commands = {
   broker: { built: true, argv: ['packages/millrace/dist/io/cli.js', 'broker'] },
   bench: { built: true, argv: ['benchmarks/src/main.ts'] },
   test: { argv: vitest },
-  'test:nightly': { argv: vitest, env: { MILLRACE_NIGHTLY: '1' } },
+  'test:nightly': { built: true, argv: ['scripts/ci.ts', '--nightly'], env: { MILLRACE_NIGHTLY: '1' } },
   'test:integration': { built: true, argv: [...vitest, '--config', 'integration/vitest.config.ts'] },
   lint: { argv: [bin('oxlint', 'bin', 'oxlint'), '--deny-warnings'] },
   format: { argv: [bin('oxfmt', 'bin', 'oxfmt')] },
