@@ -20,7 +20,8 @@ const KAFKA_SERVER_VERSION = '4.3.1'
 
 const SERVER_JARS = ['kafka-group-coordinator', 'kafka-transaction-coordinator', 'kafka-metadata', 'kafka-storage']
 const DEFINITION_FOLDERS = ['common/message', 'common/metadata', 'message']
-const SCHEMAS = join(import.meta.dirname, '..', 'schemas')
+/** Another folder as the first argument leaves the committed files alone. */
+const SCHEMAS = process.argv[2] ?? join(import.meta.dirname, '..', 'schemas')
 
 /** What a definition file holds, as far as we read it. */
 interface Definition {

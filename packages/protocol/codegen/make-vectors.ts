@@ -3,7 +3,7 @@
  *
  *     node packages/protocol/codegen/make-vectors.ts
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
@@ -11,7 +11,8 @@ import { CLIENT_MESSAGES, SERVER_MESSAGES } from './data-messages.ts'
 import { runJava } from './java.ts'
 import type { Release } from './java.ts'
 
-const VECTORS = join(import.meta.dirname, '..', 'vectors')
+/** Another folder as the first argument leaves the committed files alone. */
+const VECTORS = process.argv[2] ?? join(import.meta.dirname, '..', 'vectors')
 
 function main(): void {
   const work = mkdtempSync(join(tmpdir(), 'kafka-vectors-'))
@@ -25,6 +26,7 @@ function main(): void {
 }
 
 function make(work: string, name: string, messages: readonly string[], release: Release): void {
+  mkdirSync(VECTORS, { recursive: true })
   const file = join(work, `${name}.jsonl`)
   runJava('Vectors', [file, ...messages], release)
   const text = readFileSync(file)
