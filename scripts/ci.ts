@@ -49,7 +49,9 @@ process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1)
 
 function run(step: Step, report: string): Counts {
   const reporters = ['--', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const { status } = spawnSync('npm', [...step.npm, ...(step.counted ? reporters : [])], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const { status } = spawnSync('npm', [...step.npm, ...(step.counted ? reporters : [])], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   if (!step.counted) return { passed: 0, failed: status === 0 ? 0 : 1, skipped: 0 }
   const counts = readCounts(report)
   // An error outside any test (a file that does not load, an unhandled rejection) fails the run without a failed test.

@@ -18,19 +18,34 @@ export function developmentNode() {
   const name = process.platform === 'win32' ? 'node.exe' : 'node'
   const installed = join(root, 'node_modules', 'node', 'bin', name)
   if (existsSync(installed)) return installed
-  fail(`Node ${process.version} is too old and no Node ${DEVELOPMENT_NODE} could be installed for ${process.platform}-${process.arch}; install Node ${DEVELOPMENT_NODE} and try again`)
+  fail(
+    `Node ${process.version} is too old and no Node ${DEVELOPMENT_NODE} could be installed for ${process.platform}-${process.arch}; install Node ${DEVELOPMENT_NODE} and try again`,
+  )
 }
 
 /** Installs unless the last install was of exactly these manifests. */
 export function ensureInstalled() {
-  if (major() < OLDEST_NODE_TO_START_FROM) fail(`Node ${process.version} is too old; Node ${OLDEST_NODE_TO_START_FROM} or newer is needed to begin`)
+  if (major() < OLDEST_NODE_TO_START_FROM)
+    fail(`Node ${process.version} is too old; Node ${OLDEST_NODE_TO_START_FROM} or newer is needed to begin`)
   const stamp = manifestsDigest()
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   const pnpm = `pnpm@${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.pnpm}`
   const fetched = major() >= DEVELOPMENT_NODE ? [pnpm] : [`node@${DEVELOPMENT_NODE}`, pnpm]
   say(`setting up (once): fetching ${fetched.join(' and ')} from npm, then installing the locked dependencies`)
-  const npx = ['--yes', ...fetched.flatMap((name) => ['-p', name]), '--', 'pnpm', 'install', '--frozen-lockfile', '--reporter=append-only']
-  const result = spawnSync('npx', npx, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' })
+  const npx = [
+    '--yes',
+    ...fetched.flatMap((name) => ['-p', name]),
+    '--',
+    'pnpm',
+    'install',
+    '--frozen-lockfile',
+    '--reporter=append-only',
+  ]
+  const result = spawnSync('npx', npx, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
   if (result.status !== 0) fail(`the install failed${result.error ? `: ${result.error.message}` : ''}; see the lines above`)
   writeFileSync(stampFile, stamp)
 }
@@ -55,7 +70,13 @@ export function fail(text) {
 
 function manifestsDigest() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${major()}\n`)
-  const folders = ['.', 'examples', 'integration', 'benchmarks', ...readdirSync(join(root, 'packages')).map((name) => join('packages', name))]
+  const folders = [
+    '.',
+    'examples',
+    'integration',
+    'benchmarks',
+    ...readdirSync(join(root, 'packages')).map((name) => join('packages', name)),
+  ]
   for (const folder of folders) {
     const manifest = join(root, folder, 'package.json')
     if (existsSync(manifest)) hash.update(readFileSync(manifest))
