@@ -1,0 +1,18 @@
+import { missing } from '../foreign/tools.ts'
+import type { Provider } from '../providers/provider.ts'
+import { describeOn } from '../suite.ts'
+import { administration } from './administration.ts'
+import { groups } from './groups.ts'
+import { interoperation, interoperationWithKcat } from './interoperation.ts'
+import { produceAndConsume } from './produce-consume.ts'
+
+/** Every scenario on one provider. Those that need foreign programs are suites of their own, so that they alone are skipped where one is missing. */
+export async function describeScenarios(provider: Provider): Promise<void> {
+  await describeOn('scenarios', provider, [], (broker) => {
+    produceAndConsume(broker)
+    groups(broker)
+    administration(broker)
+  })
+  await describeOn('interoperation', provider, [missing.java], interoperation)
+  await describeOn('interoperation with kcat', provider, [missing.kcat], interoperationWithKcat)
+}
