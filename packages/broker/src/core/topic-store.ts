@@ -124,7 +124,9 @@ export class TopicStore implements TopicRegistry {
       `${topic.name}: ${logs.length} logs for ${image.partitions.length - from} partitions`,
     )
     for (const [i, log] of logs.entries()) {
-      topic.partitions.push(new ServedPartition(topic, from + i, image.partitions[from + i]!.leaderEpoch, log))
+      const { leaderEpoch } = image.partitions[from + i]!
+      log.becomeLeader(leaderEpoch)
+      topic.partitions.push(new ServedPartition(topic, from + i, leaderEpoch, log))
     }
   }
 }

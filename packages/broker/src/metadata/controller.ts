@@ -49,14 +49,19 @@ export class Controller {
     this.#topics = dependencies.topics
   }
 
-  /** Replays the metadata log and opens the logs of all topics in it. Writes the first record into a log that is empty. */
-  start(now: number): void {
+  /**
+   * Replays the metadata log and opens the logs of all topics in it. Writes the first record into a log that is empty.
+   * @param unclean the last run did not end well: records may be lost, so every partition gets a new leader epoch, by which
+   *   consumers that had read the lost ones find out (KIP-320)
+   */
+  start(now: number, unclean: boolean): void {
     let records = 0
     this.#deps.journal.replay(({ value }) => {
       records++
       if (value !== null) this.#image.apply(decodeMetadataRecord(value))
     })
     if (records === 0) this.#commit([{ type: 'feature-level', name: 'metadata.version', level: METADATA_VERSION_LEVEL }], now)
+    if (unclean) this.#commit(this.#electAll(), now)
     for (const topic of this.#image.topics()) {
       const config = this.#resolved(this.#image.topicConfigs(topic.name))
       this.#topics.publish(topic, config, this.#topics.openLogs(topic.name, topic.id, 0, topic.partitions.length, config))
@@ -165,6 +170,13 @@ export class Controller {
       return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message)
     }
     return checkAssignments(assignments, current, this.#deps.nodeId)
+  }
+
+  #electAll(): MetadataRecord[] {
+    const leader = this.#deps.nodeId
+    return [...this.#image.topics()].flatMap(({ id, partitions }) =>
+      partitions.map((_, partition): MetadataRecord => ({ type: 'leader-election', topicId: id, partition, leader })),
+    )
   }
 
   #newPartitions(topicId: string, from: number, to: number): PartitionChange[] {

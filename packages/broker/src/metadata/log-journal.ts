@@ -1,4 +1,5 @@
 import { RecordBatchBuilder, readBatches } from '@millrace/records/internal'
+import type { Durability } from '../core/durability.ts'
 import { JOURNAL_READ_BYTES } from '../limits.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Journal, JournaledRecord, JournalRecord } from './journal.ts'
@@ -10,9 +11,12 @@ const RECORD_OVERHEAD_BYTES = 32
 /** A journal in a partition's log: ordinary record batches, so that Kafka's tools read them. */
 export class LogJournal implements Journal {
   readonly #log: PartitionLog
+  readonly #durability: Durability
 
-  constructor(log: PartitionLog) {
+  /** @param durability is told of what is not safe yet when `append` returns */
+  constructor(log: PartitionLog, durability: Durability) {
     this.#log = log
+    this.#durability = durability
   }
 
   append(records: readonly JournalRecord[], now: number): void {
@@ -23,7 +27,8 @@ export class LogJournal implements Journal {
     for (const { key, value } of records) {
       if (!builder.tryAppend(now, key, value)) throw new Error('a journal batch is larger than its records')
     }
-    this.#log.append(builder.seal(), { now, origin: 'coordinator' })
+    const { lastOffset } = this.#log.append(builder.seal(), { now, origin: 'coordinator' })
+    this.#durability.note(this.#log, lastOffset)
   }
 
   replay(visit: (record: JournaledRecord) => void): void {

@@ -66,6 +66,8 @@ export class MetadataImage {
         this.#topic(record.topicId).partitions[record.partition] = { leader, leaderEpoch, partitionEpoch, replicas }
         return
       }
+      case 'leader-election':
+        return this.#electLeader(record.topicId, record.partition, record.leader)
       case 'remove-topic':
         return this.#removeTopic(record.topicId)
       case 'config':
@@ -88,6 +90,14 @@ export class MetadataImage {
     const topic = this.#byId.get(id)
     assert(topic !== undefined, `metadata for topic id ${id}, which is not there`)
     return topic
+  }
+
+  #electLeader(topicId: string, partition: number, leader: number): void {
+    const { partitions } = this.#topic(topicId)
+    const before = partitions[partition]
+    assert(before !== undefined, `an election for partition ${partition} of topic id ${topicId}, which is not there`)
+    const { leaderEpoch, partitionEpoch, replicas } = before
+    partitions[partition] = { leader, leaderEpoch: leaderEpoch + 1, partitionEpoch: partitionEpoch + 1, replicas }
   }
 
   #removeTopic(id: string): void {

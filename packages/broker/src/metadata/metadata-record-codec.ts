@@ -6,6 +6,11 @@ import {
   encodeFeatureLevelRecord,
   FEATURE_LEVEL_RECORD_TYPE,
 } from '../generated/feature-level-record.ts'
+import {
+  decodePartitionChangeRecord,
+  encodePartitionChangeRecord,
+  PARTITION_CHANGE_RECORD_TYPE,
+} from '../generated/partition-change-record.ts'
 import { decodePartitionRecord, encodePartitionRecord, PARTITION_RECORD_TYPE } from '../generated/partition-record.ts'
 import { decodeProducerIdsRecord, encodeProducerIdsRecord, PRODUCER_IDS_RECORD_TYPE } from '../generated/producer-ids-record.ts'
 import { decodeRemoveTopicRecord, encodeRemoveTopicRecord, REMOVE_TOPIC_RECORD_TYPE } from '../generated/remove-topic-record.ts'
@@ -43,6 +48,7 @@ const TYPES: Record<MetadataRecord['type'], number> = {
   'feature-level': FEATURE_LEVEL_RECORD_TYPE,
   topic: TOPIC_RECORD_TYPE,
   partition: PARTITION_RECORD_TYPE,
+  'leader-election': PARTITION_CHANGE_RECORD_TYPE,
   'remove-topic': REMOVE_TOPIC_RECORD_TYPE,
   config: CONFIG_RECORD_TYPE,
   'producer-ids': PRODUCER_IDS_RECORD_TYPE,
@@ -56,6 +62,10 @@ function encodeMessage(writer: Writer, record: MetadataRecord): void {
       return encodeTopicRecord(writer, record, RECORD_VERSION)
     case 'partition':
       return encodePartitionRecord(writer, { ...PARTITION_DEFAULTS, ...partitionFields(record) }, RECORD_VERSION)
+    case 'leader-election': {
+      const { partition, topicId, leader } = record
+      return encodePartitionChangeRecord(writer, { ...CHANGE_DEFAULTS, partitionId: partition, topicId, leader }, RECORD_VERSION)
+    }
     case 'remove-topic':
       return encodeRemoveTopicRecord(writer, record, RECORD_VERSION)
     case 'config':
@@ -76,6 +86,17 @@ const PARTITION_DEFAULTS = {
   addingReplicas: [],
   leaderRecoveryState: 0,
   directories: [],
+  eligibleLeaderReplicas: null,
+  lastKnownElr: null,
+}
+
+const CHANGE_DEFAULTS = {
+  isr: null,
+  replicas: null,
+  removingReplicas: null,
+  addingReplicas: null,
+  leaderRecoveryState: -1,
+  directories: null,
   eligibleLeaderReplicas: null,
   lastKnownElr: null,
 }
@@ -105,6 +126,8 @@ function decodeMessage(reader: Reader, type: number, version: number): MetadataR
       const { partitionId, topicId, leader, leaderEpoch, partitionEpoch, replicas } = decodePartitionRecord(reader, version)
       return { type: 'partition', topicId, partition: partitionId, leader, leaderEpoch, partitionEpoch, replicas }
     }
+    case PARTITION_CHANGE_RECORD_TYPE:
+      return decodeElection(reader, version)
     case REMOVE_TOPIC_RECORD_TYPE:
       return { type: 'remove-topic', ...decodeRemoveTopicRecord(reader, version) }
     case CONFIG_RECORD_TYPE:
@@ -116,4 +139,14 @@ function decodeMessage(reader: Reader, type: number, version: number): MetadataR
     default:
       throw new ProtocolError('UNSUPPORTED_VERSION', `metadata record type ${type}, which this broker does not know`)
   }
+}
+
+/** One node writes elections only; other changes would be of replicas that this broker does not have. */
+function decodeElection(reader: Reader, version: number): MetadataRecord {
+  const { partitionId, topicId, leader, ...rest } = decodePartitionChangeRecord(reader, version)
+  const isElection =
+    leader >= 0 && rest.isr === null && rest.replicas === null && rest.addingReplicas === null && rest.removingReplicas === null
+  if (!isElection)
+    throw new ProtocolError('UNSUPPORTED_VERSION', 'a change of replicas in the metadata log; this broker is a single node')
+  return { type: 'leader-election', topicId, partition: partitionId, leader }
 }

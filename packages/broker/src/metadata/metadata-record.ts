@@ -3,6 +3,7 @@ export type MetadataRecord =
   | { readonly type: 'feature-level'; readonly name: string; readonly level: number }
   | { readonly type: 'topic'; readonly name: string; readonly topicId: string }
   | PartitionChange
+  | LeaderElection
   | { readonly type: 'remove-topic'; readonly topicId: string }
   | ConfigChange
   | { readonly type: 'producer-ids'; readonly brokerId: number; readonly nextProducerId: number }
@@ -15,6 +16,14 @@ export interface PartitionChange {
   readonly leaderEpoch: number
   readonly partitionEpoch: number
   readonly replicas: readonly number[]
+}
+
+/** PartitionChangeRecord with a leader: the leader epoch goes up by one, also when the leader is the same. */
+export interface LeaderElection {
+  readonly type: 'leader-election'
+  readonly topicId: string
+  readonly partition: number
+  readonly leader: number
 }
 
 export interface ConfigChange {
