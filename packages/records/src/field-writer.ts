@@ -9,6 +9,8 @@ import { sizeOfVarint, writeVarint } from './varint.ts'
  */
 export const GUESS_SLACK = 4
 
+const TYPICAL_HEADER_OVERHEAD_BYTES = 2
+
 /** Bytes that `bytes` takes, -1 for null. A string counts its characters, or its bytes if `exact`. */
 export function lengthOf(bytes: RecordBytes, exact: boolean): number {
   if (bytes === null) return -1
@@ -36,21 +38,30 @@ function writeText(buffer: Buffer, position: number, text: string, length: numbe
   return true
 }
 
-/** Bytes of the headers of a record, their count included. */
-export function sizeOfHeaders(headers: readonly RecordHeaderInput[], exact: boolean): number {
-  const count = headers.length
-  let size = sizeOfVarint(count)
-  for (let i = 0; i < count; i++) {
+/** What the headers of a record take beyond their count if their strings are short and ASCII. */
+export function estimateHeaders(headers: readonly RecordHeaderInput[]): number {
+  let size = 0
+  for (let i = 0; i < headers.length; i++) {
     const header = headers[i]!
-    const nameLength = lengthOf(header[0], exact)
-    const valueLength = lengthOf(header[1], exact)
-    size += sizeOfVarint(nameLength) + nameLength + sizeOfVarint(valueLength) + (valueLength > 0 ? valueLength : 0)
+    const value = header[1]
+    size += TYPICAL_HEADER_OVERHEAD_BYTES + header[0].length + (value === null ? 0 : value.length)
   }
   return size
 }
 
-/** False if a guess was wrong. */
-export function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[], exact: boolean): boolean {
+/** Bytes of the headers of a record, their count included, exactly. */
+export function sizeOfHeaders(headers: readonly RecordHeaderInput[]): number {
+  let size = sizeOfVarint(headers.length)
+  for (const [name, value] of headers) {
+    const nameLength = lengthOf(name, true)
+    const valueLength = lengthOf(value, true)
+    size += sizeOfVarint(nameLength) + nameLength + sizeOfVarint(valueLength) + Math.max(0, valueLength)
+  }
+  return size
+}
+
+/** Gives back the position after the headers; -1 if a guess was wrong. */
+export function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[], exact: boolean): number {
   const slack = exact ? 0 : GUESS_SLACK
   const count = headers.length
   let at = writeVarint(buffer, position, count)
@@ -58,13 +69,13 @@ export function writeHeaders(buffer: Buffer, position: number, headers: readonly
     const header = headers[i]!
     const nameLength = lengthOf(header[0], exact)
     at = writeVarint(buffer, at, nameLength)
-    if (!writeBytes(buffer, at, header[0], nameLength, slack)) return false
+    if (!writeBytes(buffer, at, header[0], nameLength, slack)) return -1
     const value = header[1]
     const valueLength = lengthOf(value, exact)
     at = writeVarint(buffer, at + nameLength, valueLength)
     if (value === null) continue
-    if (!writeBytes(buffer, at, value, valueLength, slack)) return false
+    if (!writeBytes(buffer, at, value, valueLength, slack)) return -1
     at += valueLength
   }
-  return true
+  return at
 }

@@ -9,7 +9,7 @@ import {
 } from './batch-header.ts'
 import { compressionBits, type CompressionType } from './compression-type.ts'
 import { codecOf } from './compression/codecs.ts'
-import { GUESS_SLACK, lengthOf, sizeOfHeaders, writeBytes, writeHeaders } from './field-writer.ts'
+import { estimateHeaders, GUESS_SLACK, lengthOf, sizeOfHeaders, writeBytes, writeHeaders } from './field-writer.ts'
 import { InvalidRecordError } from './errors.ts'
 import { DEFAULT_BATCH_SIZE_BYTES, MAX_BATCH_BYTES } from './limits.ts'
 import type { RecordBytes, RecordHeaderInput } from './record-input.ts'
@@ -45,9 +45,14 @@ export interface SealOptions {
 }
 
 const NO_HEADERS: readonly RecordHeaderInput[] = []
-/** Results of `#write`. */
+/** What takes the place of an end. */
 const NO_ROOM = -1
-const RETRY_EXACTLY = -2
+const WRONG_GUESS = -2
+/** What a record's body takes beyond its key, value and headers, in a batch of ordinary size. */
+const TYPICAL_BODY_OVERHEAD_BYTES = 8
+/** What it may take beyond that estimate when each of its varints is as wide as they get, with its size and `GUESS_SLACK`. */
+const GUESS_ROOM = 40
+const GUESS_ROOM_PER_HEADER = 8
 
 /**
  * Collects records into one buffer as they are appended, in their final form; `seal` adds the header. A record costs one
@@ -103,8 +108,8 @@ export class RecordBatchBuilder {
   ): boolean {
     if (this.#sealed) throw new InvalidRecordError('the batch is sealed')
     if (!Number.isSafeInteger(timestamp) || timestamp < NO_VALUE) throw invalidTimestamp(timestamp)
-    let end = this.#write(timestamp, key, value, headers, false)
-    if (end === RETRY_EXACTLY) end = this.#write(timestamp, key, value, headers, true)
+    let end = this.#writeGuessing(timestamp, key, value, headers)
+    if (end === WRONG_GUESS) end = this.#writeExactly(timestamp, key, value, headers)
     if (end === NO_ROOM) return false
     if (this.#count === 0) this.#baseTimestamp = timestamp
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
@@ -113,45 +118,74 @@ export class RecordBatchBuilder {
     return true
   }
 
-  /** Writes the next record after the last, and gives back where it ends. It is part of the batch once `#end` says so. */
-  #write(timestamp: number, key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[], exact: boolean): number {
+  /**
+   * Writes the next record after the last, and gives back where it ends; it is part of the batch once `#end` says so.
+   *
+   * Its fields are written one after another, its size last: to add up their sizes beforehand would take as long again. How many
+   * bytes the size takes is guessed, as is the length of its strings. A guess that fails, or that the room would not allow to
+   * fail, gives `WRONG_GUESS`.
+   */
+  #writeGuessing(timestamp: number, key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[]): number {
+    const buffer = this.#buffer
+    const start = this.#end
+    const keyLength = key === null ? -1 : key.length
+    const valueLength = value === null ? -1 : value.length
+    const headerCount = headers.length
+    let guess = keyLength + valueLength + TYPICAL_BODY_OVERHEAD_BYTES
+    if (headerCount > 0) guess += estimateHeaders(headers)
+    if (start + guess + GUESS_ROOM + headerCount * GUESS_ROOM_PER_HEADER > buffer.length) return WRONG_GUESS
+    const sizeBytes = sizeOfVarint(guess)
+    const bodyStart = start + sizeBytes
+    buffer[bodyStart] = 0 // attributes: none are defined
+    const count = this.#count
+    let at =
+      count === 0 ? writeVarint(buffer, bodyStart + 1, 0) : writeVarlong(buffer, bodyStart + 1, timestamp - this.#baseTimestamp)
+    at = writeVarint(buffer, at, count)
+    at = writeVarint(buffer, at, keyLength)
+    if (key !== null) {
+      if (!writeBytes(buffer, at, key, keyLength, GUESS_SLACK)) return WRONG_GUESS
+      at += keyLength
+    }
+    at = writeVarint(buffer, at, valueLength)
+    if (value !== null) {
+      if (!writeBytes(buffer, at, value, valueLength, GUESS_SLACK)) return WRONG_GUESS
+      at += valueLength
+    }
+    if (headerCount === 0) buffer[at++] = 0
+    else at = writeHeaders(buffer, at, headers, false)
+    const bodySize = at - bodyStart
+    if (at < 0 || sizeOfVarint(bodySize) !== sizeBytes) return WRONG_GUESS
+    writeVarint(buffer, start, bodySize)
+    return at
+  }
+
+  /** The same with everything measured first. Fits to the last byte, makes room where it may, and gives `NO_ROOM` otherwise. */
+  #writeExactly(timestamp: number, key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[]): number {
     const count = this.#count
     const timestampDelta = count === 0 ? 0 : timestamp - this.#baseTimestamp
-    const keyLength = lengthOf(key, exact)
-    const valueLength = lengthOf(value, exact)
+    const keyLength = lengthOf(key, true)
+    const valueLength = lengthOf(value, true)
     const bodySize =
       1 +
       sizeOfVarlong(timestampDelta) +
       sizeOfVarint(count) +
       sizeOfVarint(keyLength) +
-      (keyLength > 0 ? keyLength : 0) +
+      Math.max(0, keyLength) +
       sizeOfVarint(valueLength) +
-      (valueLength > 0 ? valueLength : 0) +
-      (headers.length === 0 ? 1 : sizeOfHeaders(headers, exact))
+      Math.max(0, valueLength) +
+      sizeOfHeaders(headers)
     const end = this.#end + sizeOfVarint(bodySize) + bodySize
-    const slack = exact ? 0 : GUESS_SLACK
-    if (end + slack > this.#buffer.length) {
-      if (!exact) return RETRY_EXACTLY
-      if (!this.#makeRoom(end)) return NO_ROOM
-    }
-
+    if (end > this.#buffer.length && !this.#makeRoom(end)) return NO_ROOM
     const buffer = this.#buffer
     let at = writeVarint(buffer, this.#end, bodySize)
-    buffer[at] = 0 // attributes: none are defined
+    buffer[at] = 0
     at = writeVarlong(buffer, at + 1, timestampDelta)
     at = writeVarint(buffer, at, count)
     at = writeVarint(buffer, at, keyLength)
-    if (key !== null) {
-      if (!writeBytes(buffer, at, key, keyLength, slack)) return RETRY_EXACTLY
-      at += keyLength
-    }
-    at = writeVarint(buffer, at, valueLength)
-    if (value !== null) {
-      if (!writeBytes(buffer, at, value, valueLength, slack)) return RETRY_EXACTLY
-      at += valueLength
-    }
-    if (headers.length === 0) buffer[at] = 0
-    else if (!writeHeaders(buffer, at, headers, exact)) return RETRY_EXACTLY
+    if (key !== null) writeBytes(buffer, at, key, keyLength, 0)
+    at = writeVarint(buffer, at + Math.max(0, keyLength), valueLength)
+    if (value !== null) writeBytes(buffer, at, value, valueLength, 0)
+    writeHeaders(buffer, at + Math.max(0, valueLength), headers, true)
     return end
   }
 

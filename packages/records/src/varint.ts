@@ -12,17 +12,22 @@ export function sizeOfVarint(value: number): number {
 
 /** Writes an int32 as a varint and gives back the position after it. */
 export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
-  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0
-  let at = position
+  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0
   if (zigzag < 0x80) {
-    buffer[at] = zigzag
-    return at + 1
+    buffer[position] = zigzag
+    return position + 1
   }
-  while (zigzag >= 0x80) {
-    buffer[at++] = (zigzag & 0x7f) | 0x80
-    zigzag >>>= 7
-  }
-  buffer[at++] = zigzag
+  if (zigzag >= 0x4000) return writeLongVarint(buffer, position, zigzag)
+  buffer[position] = zigzag | 0x80
+  buffer[position + 1] = zigzag >>> 7
+  return position + 2
+}
+
+function writeLongVarint(buffer: Uint8Array, position: number, zigzag: number): number {
+  let rest = zigzag
+  let at = position
+  for (; rest >= 0x80; rest >>>= 7) buffer[at++] = (rest & 0x7f) | 0x80
+  buffer[at++] = rest
   return at
 }
 
@@ -40,7 +45,10 @@ export function sizeOfVarlong(value: number): number {
 
 /** Writes an integer of magnitude up to 2^53 as a varlong and gives back the position after it. */
 export function writeVarlong(buffer: Uint8Array, position: number, value: number): number {
-  if ((value | 0) === value) return writeVarint(buffer, position, value)
+  return (value | 0) === value ? writeVarint(buffer, position, value) : writeLongVarlong(buffer, position, value)
+}
+
+function writeLongVarlong(buffer: Uint8Array, position: number, value: number): number {
   let at = position
   if (value > -SAFE_ZIGZAG && value < SAFE_ZIGZAG) {
     let rest = zigzagNumber(value)
