@@ -9,10 +9,10 @@ import { coordinatorPartition } from './java-hash.ts'
 
 /** `__consumer_offsets`: created when first needed; a group's records lie in the partition that its id hashes to. */
 export class OffsetsTopic {
-  readonly #broker: Pick<BrokerServices, 'config' | 'controller' | 'topics' | 'durability'>
+  readonly #broker: Pick<BrokerServices, 'config' | 'controller' | 'topics'>
   readonly #journals = new Map<number, LogJournal>()
 
-  constructor(broker: Pick<BrokerServices, 'config' | 'controller' | 'topics' | 'durability'>) {
+  constructor(broker: Pick<BrokerServices, 'config' | 'controller' | 'topics'>) {
     this.#broker = broker
   }
 
@@ -44,8 +44,7 @@ export class OffsetsTopic {
 
   #journal(topic: Topic, partition: number): LogJournal {
     let journal = this.#journals.get(partition)
-    if (journal === undefined)
-      this.#journals.set(partition, (journal = new LogJournal(topic.partitions[partition]!.log, this.#broker.durability)))
+    if (journal === undefined) this.#journals.set(partition, (journal = new LogJournal(topic.partitions[partition]!.log)))
     return journal
   }
 }

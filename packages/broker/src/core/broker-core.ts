@@ -14,7 +14,6 @@ import { Alarm } from './alarm.ts'
 import { ApiRouter } from './api-router.ts'
 import { BrokerEvents } from './broker-events.ts'
 import type { Clock } from './clock.ts'
-import { Durability } from './durability.ts'
 import { ProducerIdAllocator } from './producer-id-allocator.ts'
 import { ServerSession, type ClientChannel, type Session } from './server-session.ts'
 import type { BrokerServices, Endpoint } from './services.ts'
@@ -68,8 +67,7 @@ export class BrokerCore {
     })
     const image = new MetadataImage()
     const topics = new TopicStore(this.#logs)
-    const durability = new Durability()
-    const journal = new LogJournal(this.#logs.open(CLUSTER_METADATA_TOPIC, METADATA_TOPIC_ID, 0, metadataLogConfig()), durability)
+    const journal = new LogJournal(this.#logs.open(CLUSTER_METADATA_TOPIC, METADATA_TOPIC_ID, 0, metadataLogConfig()))
     const controller = new Controller({ nodeId, config, image, journal, topics, events: this.#events, random })
     controller.start(clock.now(), !this.#logs.wasClean)
     this.#logs.moveStraysAside()
@@ -77,7 +75,7 @@ export class BrokerCore {
       config,
       random,
       events: this.#events,
-      log: new OffsetsTopic({ config, controller, topics, durability }),
+      log: new OffsetsTopic({ config, controller, topics }),
       onEarlierDeadline: (at) => this.#groupAlarm.set(at),
     })
     this.#groupAlarm = new Alarm(clock, (now) => {
@@ -103,7 +101,6 @@ export class BrokerCore {
       controller,
       producerIds: new ProducerIdAllocator(controller, clock),
       groups,
-      durability,
       fetches: new FetchService(clock, random),
     }
     this.#logAlarm = new Alarm(clock, (now) => this.#turns.run(() => this.#tickLogs(now)))

@@ -218,17 +218,7 @@ export class ServerSession implements Session, ConnectionInfo {
     } catch (error) {
       return this.#fail(handler, header, error)
     }
-    const { durability } = this.#services
-    if (!durability.isPending) return this.#channel.write(chunks)
-    this.#parked = true
-    durability.wait((failed) => {
-      this.#parked = false
-      if (this.#closed) return
-      // Nobody knows what a restart will find: no answer is better than a wrong one.
-      if (failed) return this.close('the disk did not keep what the reply depends on')
-      this.#channel.write(chunks)
-      this.#turns.after(this.#pump)
-    })
+    this.#channel.write(chunks)
   }
 
   /**

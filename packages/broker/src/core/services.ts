@@ -6,7 +6,6 @@ import type { ServedApi } from './api-router.ts'
 import type { BrokerEvents } from './broker-events.ts'
 import type { FetchService } from '../fetch/fetch-service.ts'
 import type { Clock } from './clock.ts'
-import type { Durability } from './durability.ts'
 import type { ProducerIds, TopicRegistry } from './topic-registry.ts'
 
 /** Where clients reach this broker, as Metadata tells them. */
@@ -35,8 +34,6 @@ export interface BrokerServices {
   readonly controller: Controller
   readonly producerIds: ProducerIds
   readonly groups: GroupCoordinator
-  /** Which of the broker's own writes are not safe yet; sessions wait for it, handlers need not. */
-  readonly durability: Durability
   /** Fetch sessions, and the Fetch and Produce requests that wait. */
   readonly fetches: FetchService
 }

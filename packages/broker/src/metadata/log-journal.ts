@@ -1,5 +1,4 @@
 import { RecordBatchBuilder, readBatches } from '@millrace/records/internal'
-import type { Durability } from '../core/durability.ts'
 import { JOURNAL_READ_BYTES } from '../limits.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Journal, JournaledRecord, JournalRecord } from './journal.ts'
@@ -11,12 +10,9 @@ const RECORD_OVERHEAD_BYTES = 32
 /** A journal in a partition's log: ordinary record batches, so that Kafka's tools read them. */
 export class LogJournal implements Journal {
   readonly #log: PartitionLog
-  readonly #durability: Durability
 
-  /** @param durability is told of what is not safe yet when `append` returns */
-  constructor(log: PartitionLog, durability: Durability) {
+  constructor(log: PartitionLog) {
     this.#log = log
-    this.#durability = durability
   }
 
   append(records: readonly JournalRecord[], now: number): void {
@@ -27,8 +23,7 @@ export class LogJournal implements Journal {
     for (const { key, value } of records) {
       if (!builder.tryAppend(now, key, value)) throw new Error('a journal batch is larger than its records')
     }
-    const { lastOffset } = this.#log.append(builder.seal(), { now, origin: 'coordinator' })
-    this.#durability.note(this.#log, lastOffset)
+    this.#log.append(builder.seal(), { now, origin: 'coordinator' })
   }
 
   replay(visit: (record: JournaledRecord) => void): void {
