@@ -54,9 +54,13 @@ export class ConsumerCore implements MembershipListener {
     this.#wake = wake
     this.events = new EventSource(config.groupId)
     const rackId = config.clientRack === '' ? null : config.clientRack
-    this.#member = new ClassicMember({ ...config, rackId }, config, environment.random)
+    this.#member = new ClassicMember({ ...config, rackId }, config, () => environment.random())
     this.#loop = new MemberLoop(config.groupId, this.#member, cluster, this)
-    this.#fetcher = new Fetcher(config, (cursor) => this.#leaderOf(cursor), environment.random)
+    this.#fetcher = new Fetcher(
+      config,
+      (cursor) => this.#leaderOf(cursor),
+      () => environment.random(),
+    )
     this.#feed = new RecordFeed(this.#fetcher, config.maxPollRecords)
     const offsets = new GroupOffsets(cluster)
     const now = (): number => environment.clock.now()
@@ -209,7 +213,7 @@ export class ConsumerCore implements MembershipListener {
   #schedule(): void {
     if (this.#isScheduled || this.#isOver) return
     this.#isScheduled = true
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       this.#isScheduled = false
       this.#run()
     })

@@ -142,7 +142,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
       return Promise.resolve({ done: false, value: item })
     } catch (error) {
       over()
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 
@@ -173,7 +173,7 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
           resolve({ done: false, value: item })
         } catch (error) {
           over()
-          reject(error as Error)
+          reject(error)
         }
         return true
       }

@@ -51,14 +51,12 @@ export class EventSource {
     if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish({ groupId: this.#groupId, ...event })
     const listeners = this.#listeners.get(name) as Set<Listener<ConsumerEvents[Name]>> | undefined
     if (listeners === undefined) return
-    for (const listener of [...listeners]) {
+    for (const listener of listeners) {
       try {
         listener(event)
       } catch (error) {
         // A listener's fault is its owner's to see, and must not stop a rebalance.
-        queueMicrotask(() => {
-          throw error
-        })
+        void Promise.reject(error)
       }
     }
   }

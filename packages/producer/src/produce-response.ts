@@ -22,7 +22,7 @@ export function resultsOf(
   response: ProduceResponse | null,
 ): PartitionResult[] {
   if (response === null) return call.batches.map(() => UNACKNOWLEDGED)
-  const results: Array<PartitionResult | undefined> = new Array(call.batches.length).fill(undefined)
+  const results: Array<PartitionResult | undefined> = call.batches.map(() => undefined)
   // Brokers answer in any order, but mostly in that of the request.
   let expected = 0
   for (const topic of response.responses) {

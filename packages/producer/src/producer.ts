@@ -54,7 +54,7 @@ export class Producer implements AsyncDisposable {
     this.#environment = environment
     this.#cluster = new ClusterClient({ ...pickClientOptions(options), allowAutoCreateTopics: true }, environment)
     this.#accumulator = new Accumulator({ ...config, compress: config.compressionType !== 'none' })
-    this.#sender = new Sender(config, this.#accumulator, environment.random)
+    this.#sender = new Sender(config, this.#accumulator, () => environment.random())
     this.#appender = new RecordAppender(config, this.#accumulator)
     this.#backlog = new TopicBacklog({
       config,
@@ -77,7 +77,7 @@ export class Producer implements AsyncDisposable {
       try {
         this.#send(record, resolve, reject)
       } catch (error) {
-        reject(error as Error)
+        reject(error)
       }
     })
   }
@@ -92,7 +92,7 @@ export class Producer implements AsyncDisposable {
       try {
         this.#sendAll(topic, Array.isArray(records) ? (records as RecordInput[]) : [...records], resolve, reject)
       } catch (error) {
-        reject(error as Error)
+        reject(error)
       }
     })
   }
@@ -203,7 +203,7 @@ export class Producer implements AsyncDisposable {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       this.#isScheduled = false
       this.#run()
     })

@@ -138,7 +138,7 @@ export class Sender {
   /** Gives up every batch, sent or not, and lets no other one come: no producer id will come, or the producer closes. */
   failAll(error: KafkaError): void {
     this.#fatal = error
-    for (const batch of [...this.#accumulator.incomplete]) {
+    for (const batch of this.#accumulator.incomplete) {
       this.#takeFromQueue(batch)
       this.#fail(batch, error)
     }
@@ -303,7 +303,7 @@ export class Sender {
   #expire(now: number): void {
     const { deliveryTimeoutMs } = this.#config
     this.#nextExpiry = Infinity
-    for (const batch of [...this.#accumulator.incomplete]) {
+    for (const batch of this.#accumulator.incomplete) {
       const expiry = batch.createdAt + deliveryTimeoutMs
       if (expiry > now) {
         this.#nextExpiry = Math.min(this.#nextExpiry, expiry)

@@ -58,7 +58,7 @@ export class TopicBacklog {
     if (known !== undefined) return known
     checkTopicName(name)
     const { config, environment } = this.#options
-    const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, environment.random))
+    const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, () => environment.random()))
     const topic: ProducerTopic = { queues, waiting: [], isAwaited: false, lastError: null }
     this.#topics.set(name, topic)
     return topic
@@ -106,7 +106,7 @@ export class TopicBacklog {
   }
 
   #update(queues: TopicQueues): void {
-    const { cluster, setLeader } = this.#options
+    const { cluster } = this.#options
     const metadata = cluster.topic(queues.name)
     if (metadata === undefined) return
     if (queues.topicId !== '' && queues.topicId !== metadata.id) for (const queue of queues.partitions) queue.leaderEpoch = -1
@@ -116,7 +116,7 @@ export class TopicBacklog {
     }
     for (const known of metadata.partitions) {
       if (known === undefined) continue
-      setLeader(queues.partitions[known.partition]!, known.leader, known.leaderEpoch)
+      this.#options.setLeader(queues.partitions[known.partition]!, known.leader, known.leaderEpoch)
     }
   }
 

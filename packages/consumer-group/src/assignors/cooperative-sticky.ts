@@ -23,7 +23,7 @@ export const cooperativeStickyAssignor: Assignor = {
 function withoutTransfers(assignment: Assignment, members: readonly GroupMember[]): Assignment {
   const givenUp = new TopicPartitionSet()
   for (const member of members) {
-    const assigned = new TopicPartitionSet(assignment.get(member.memberId)!)
+    const assigned = new TopicPartitionSet(assignment.get(member.memberId))
     for (const { topic, partition } of member.ownedPartitions) if (!assigned.has(topic, partition)) givenUp.add(topic, partition)
   }
   if (givenUp.size === 0) return assignment

@@ -1,4 +1,4 @@
-import { BrokerError, ErrorCode, errorFor, KafkaError } from '@millrace/protocol'
+import { BrokerError, ErrorCode, errorFor, type KafkaError } from '@millrace/protocol'
 import { RetryPolicy } from '@millrace/client/internal'
 import type { HeartbeatResponse } from '@millrace/protocol/apis/heartbeat'
 import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
