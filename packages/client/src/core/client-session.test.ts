@@ -381,6 +381,9 @@ describe('throttling and back-pressure', () => {
 describe('the end', () => {
   test('the transport’s end fails everything once, and later requests at once', () => {
     const driver = new SessionDriver({ maxInFlight: 1 }).ready()
+    driver.heartbeat('first')
+    driver.receive(driver.heartbeatAnswer(1))
+    driver.outcomes.length = 0
     driver.heartbeat('a')
     driver.heartbeat('b')
     driver.session.transportClosed(new Error('read ECONNRESET'))
@@ -392,6 +395,15 @@ describe('the end', () => {
     driver.session.received(Buffer.from('late'), 5)
     driver.session.tick(1e9)
     expect(driver.session.drain()).toEqual([])
+  })
+
+  test('a broker that hangs up on the first request may expect SASL, and the message says so', () => {
+    const driver = new SessionDriver().ready()
+    driver.heartbeat('a')
+    driver.session.transportClosed(null)
+    driver.perform()
+    expect(driver.settled).toEqual(['a: CONNECTION_CLOSED'])
+    expect(driver.closedWith!.message).toContain('the listener may expect SASL')
   })
 
   test('close fails everything with the error that it is given', () => {

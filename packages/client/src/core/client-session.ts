@@ -15,6 +15,7 @@ import { BrokerVersions } from './broker-versions.ts'
 import { apiVersionsRequest, FIRST_API_VERSIONS_VERSION, readApiVersions } from './negotiation.ts'
 import {
   closedBeforeAnswer,
+  closedBeforeFirstAnswer,
   connectionClosed,
   connectionFailed,
   handshakeFailed,
@@ -48,6 +49,7 @@ export class ClientSession<Owner> {
   #state: 'connecting' | 'negotiating' | 'authenticating' | 'ready' | 'closed' = 'connecting'
   #splitter = new FrameSplitter(MAX_NEGOTIATION_BYTES)
   #hasReceived = false
+  #hasAnswered = false
   #effects: SessionEffect<Owner>[] = []
   #queue: SessionRequest<Owner>[] = []
   /** Sent and not answered, oldest first; `#oldest` is where they begin, so that taking one costs no shift. */
@@ -146,6 +148,8 @@ export class ClientSession<Owner> {
     const endpoint = this.#options.endpoint
     if (this.#state === 'connecting') this.#close(connectionFailed(endpoint, reasonOf(error), error))
     else if (this.#state === 'negotiating' && !this.#hasReceived) this.#close(closedBeforeAnswer(endpoint, error))
+    else if (this.#state === 'ready' && !this.#hasAnswered && this.inFlightCount > 0)
+      this.#close(closedBeforeFirstAnswer(endpoint, error))
     else this.#close(connectionClosed(endpoint, error))
   }
 
@@ -267,6 +271,7 @@ export class ClientSession<Owner> {
     if (request === undefined)
       throw new ProtocolError('CORRUPT_FRAME', `an answer of ${frame.length} bytes that nobody asked for`)
     this.#expectCorrelationId(frame, request.correlationId)
+    this.#hasAnswered = true
     this.#takeOldest()
     if (request.state === 'abandoned') return
     this.#settle(request, frame, now)

@@ -20,6 +20,13 @@ export function connectionClosed(endpoint: Endpoint, cause: unknown): Connection
   })
 }
 
+/** The broker negotiated and then hung up on the first request: a listener with SASL does that to who does not authenticate. */
+export function closedBeforeFirstAnswer(endpoint: Endpoint, cause: Error | null): ConnectionError {
+  const reason = cause === null ? 'closed by the other end' : `lost: ${cause.message}`
+  const message = `the connection to ${addressOf(endpoint)} was ${reason} before it answered any request; the listener may expect SASL`
+  return new ConnectionError('CONNECTION_CLOSED', endpoint, message, { cause: cause ?? undefined })
+}
+
 /** The transport ended before a single byte of an answer: a broker that stops does this too, so it may be tried again. */
 export function closedBeforeAnswer(endpoint: Endpoint, cause: Error | null): ConnectionError {
   const message = `${addressOf(endpoint)} closed the connection without answering ApiVersions; ${MAYBE_SECURED}`
