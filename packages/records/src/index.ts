@@ -27,7 +27,7 @@ export {
   UnsupportedMagicError,
   type BatchLocation,
 } from './errors.ts'
-export { KafkaRecord } from './kafka-record.ts'
+export { KafkaRecord, type RecordFields } from './kafka-record.ts'
 export { readBatches } from './read-batches.ts'
 export { RecordBatch, type ReadOptions } from './record-batch.ts'
 export { RecordBatchBuilder, type RecordBatchBuilderOptions, type SealOptions } from './record-batch-builder.ts'

@@ -58,7 +58,7 @@ export {
   type BatchLocation,
 } from './errors.ts'
 export { readInt64, writeInt64 } from './int64.ts'
-export { KafkaRecord } from './kafka-record.ts'
+export { KafkaRecord, type RecordFields } from './kafka-record.ts'
 export { DEFAULT_BATCH_SIZE_BYTES, DEFAULT_MAX_DECOMPRESSED_BYTES } from './limits.ts'
 export { readBatches } from './read-batches.ts'
 export { RecordBatch, type ReadOptions } from './record-batch.ts'

@@ -1,6 +1,17 @@
 import type { RecordBatch } from './record-batch.ts'
 import { decodeHeaders, type RecordHeader } from './record-headers.ts'
 
+/** A record's contents without its batch. */
+export interface RecordFields {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: RecordHeader[]
+}
+
 /**
  * One record of a batch: a position in its bytes. `key`, `value` and `headers` are decoded at each access, so keep the result
  * if it is needed twice. The views share memory with the whole fetch response: copy what is kept for long.
@@ -37,12 +48,13 @@ export class KafkaRecord {
     this.#end = end
   }
 
-  /** Null unless the batch was read with one. */
-  get topic(): string | null {
+  /** As told to `readBatches`; '' if it was not. */
+  get topic(): string {
     return this.batch.topic
   }
 
-  get partition(): number | null {
+  /** As told to `readBatches`; -1 if it was not. */
+  get partition(): number {
     return this.batch.partition
   }
 
@@ -90,5 +102,19 @@ export class KafkaRecord {
   get headers(): RecordHeader[] {
     const start = this.#valueStart + Math.max(0, this.#valueLength)
     return start + 1 === this.#end ? [] : decodeHeaders(this.batch.recordBytes, start, this.#end, this.batch)
+  }
+
+  /** A plain object of what the record says, for logs and comparisons. */
+  toJSON(): RecordFields {
+    const { topic, partition, offset, timestamp, key, value, headers } = this
+    return { topic, partition, offset, timestamp, key, value, headers }
+  }
+
+  static {
+    // What console.log shows: the record, not the fetch response around it.
+    const inspect = function (this: KafkaRecord): RecordFields {
+      return this.toJSON()
+    }
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: inspect })
   }
 }

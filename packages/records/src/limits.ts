@@ -46,3 +46,9 @@ export const MAX_NATIVE_LZ4_BYTES: number = 24 * 1024
 
 /** Snappy input of at least this many bytes is decoded faster by native code than in JavaScript. */
 export const NATIVE_SNAPPY_BYTES = 512
+
+/** How many header names the decoder keeps, a power of two. */
+export const KEPT_NAMES = 64
+
+/** Longer header names are decoded anew each time. */
+export const MAX_KEPT_NAME_BYTES = 32

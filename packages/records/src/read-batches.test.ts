@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import * as header from './batch-header.ts'
 import { CorruptRecordError } from './errors.ts'
@@ -106,6 +107,45 @@ test('views share memory with the input, text is decoded from it', () => {
     -1,
     -1,
   ])
+})
+
+test('a record shows what it says, with and without a topic', () => {
+  const bytes = batch(1)
+  const [told] = [...readBatches(bytes, { topic: 'orders', partition: 4 })].flatMap((one) => one.toArray())
+  const fields = {
+    offset: 0,
+    timestamp: 5000,
+    key: Buffer.from('key-0'),
+    value: Buffer.from('value-0'),
+    headers: [['h', Buffer.from('0')]],
+  }
+  expect(told!.toJSON()).toEqual({ topic: 'orders', partition: 4, ...fields })
+  expect(inspect(told)).toBe(inspect({ topic: 'orders', partition: 4, ...fields }))
+  expect(only(bytes).toArray()[0]!.toJSON()).toEqual({ topic: '', partition: -1, ...fields })
+})
+
+test('header names are decoded whether or not they were seen before', () => {
+  const names = [
+    'a',
+    'b',
+    'trace-id',
+    'trace-ie',
+    'né',
+    '\u{1f682}',
+    '',
+    'x'.repeat(32),
+    'x'.repeat(33),
+    ...Array.from({ length: 300 }, (_, i) => `n${i}`),
+  ]
+  const builder = new RecordBatchBuilder()
+  for (let round = 0; round < 2; round++)
+    builder.tryAppend(
+      0,
+      null,
+      null,
+      names.map((name) => [name, null]),
+    )
+  for (const record of only(builder.seal())) expect(record.headers.map(([name]) => name)).toEqual(names)
 })
 
 test('the CRC is checked unless it is told not to', () => {

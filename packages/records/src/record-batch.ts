@@ -11,7 +11,7 @@ export interface ReadOptions {
   readonly checkCrcs?: boolean
   /** Bytes that one batch may decompress to. Default 64 MiB. More throws `DecompressionLimitError`. */
   readonly maxDecompressedBytes?: number
-  /** Carried by each batch for whoever reads its records. */
+  /** Where the batches come from: carried by each for whoever reads its records. */
   readonly topic?: string
   readonly partition?: number
 }
@@ -29,8 +29,9 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   readonly position: number
   /** Bytes of the batch, header included, as it was stored. */
   readonly sizeInBytes: number
-  readonly topic: string | null
-  readonly partition: number | null
+  /** As told to `readBatches`; '' and -1 if it was not. */
+  readonly topic: string
+  readonly partition: number
   readonly baseOffset: number
   readonly lastOffsetDelta: number
   readonly baseTimestamp: number
@@ -53,8 +54,8 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     this.#memoryOffset = buffer.byteOffset
     this.position = position
     this.sizeInBytes = header.batchBytes(buffer, position)
-    this.topic = options.topic ?? null
-    this.partition = options.partition ?? null
+    this.topic = options.topic ?? ''
+    this.partition = options.partition ?? header.NO_VALUE
     this.baseOffset = header.baseOffset(buffer, position)
     this.lastOffsetDelta = header.lastOffsetDelta(buffer, position)
     this.baseTimestamp = header.baseTimestamp(buffer, position)
