@@ -1,5 +1,5 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { errorAbout, type ClusterClient } from '@millrace/client/internal'
+import { errorAbout, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import type { ItemResults, ResultCollector } from './item-results.ts'
 
 /** What every verb takes besides its own arguments. */
@@ -25,7 +25,7 @@ export interface TopicPartition {
 
 /** The timeout that the broker itself is given, so that it answers before we stop waiting. */
 export function brokerTimeoutMs(client: ClusterClient, options: CallOptions): number {
-  return Math.min(options.timeoutMs ?? client.config.defaultApiTimeoutMs, client.config.requestTimeoutMs)
+  return Math.min(timeoutOption(options.timeoutMs, client.config.defaultApiTimeoutMs), client.config.requestTimeoutMs)
 }
 
 export function waitOf(options: CallOptions): { signal: AbortSignal | undefined; timeoutMs: number | undefined } {

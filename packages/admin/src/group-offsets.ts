@@ -26,7 +26,7 @@ const FIRST_BATCHED_VERSION = 8
 export interface FetchGroupOffsetsOptions extends ItemCallOptions {
   /** Only these partitions. Default: every one the group has an offset for. */
   readonly partitions?: readonly TopicPartition[]
-  /** Wait for offsets of transactions that are not decided yet, rather than give the ones before. Default false. */
+  /** A partition with an offset in a transaction that is not decided yet fails with UNSTABLE_OFFSET_COMMIT, rather than give the offset before. Default false. */
   readonly requireStable?: boolean
 }
 

@@ -1,5 +1,5 @@
 import { BrokerError, ErrorCode, KafkaError } from '@millrace/protocol'
-import { errorAbout, isRetriable, RetryPolicy, TimeoutError, type ClusterClient } from '@millrace/client/internal'
+import { errorAbout, isRetriable, RetryPolicy, TimeoutError, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import { ownError, topicPartitionKey, type CallOptions, type TopicPartition } from './context.ts'
 import type { ResultCollector } from './item-results.ts'
 import { MAX_LEADER_ROUNDS, UNKNOWN_TOPIC_ATTEMPTS } from './limits.ts'
@@ -39,7 +39,7 @@ export async function perLeader<Item extends TopicPartition, Value>(
   ask: AskLeader<Item, Value>,
 ): Promise<void> {
   const { clock } = client.environment
-  const timeoutMs = options.timeoutMs ?? client.config.defaultApiTimeoutMs
+  const timeoutMs = timeoutOption(options.timeoutMs, client.config.defaultApiTimeoutMs)
   const deadline = clock.now() + timeoutMs
   const retry = new RetryPolicy(client.config.retryBackoffMs, client.config.retryBackoffMaxMs)
   const failures = new Map<string, KafkaError>()

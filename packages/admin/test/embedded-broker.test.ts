@@ -271,6 +271,10 @@ describe('bad arguments and the end', () => {
 
   test('a signal that fired, and a client that is closed', async () => {
     expect((await failureOf(admin.listTopics({ signal: AbortSignal.abort() }))).code).toBe('ABORTED')
+    const late = { timeoutMs: Number.NaN }
+    expect(await failureOf(admin.listTopics(late))).toBeInstanceOf(ConfigError)
+    expect(await failureOf(admin.listOffsets([{ topic: 'a', partition: 0, spec: 'latest' }], late))).toBeInstanceOf(ConfigError)
+    expect(await failureOf(admin.createTopics([{ name: 'never' }], late))).toBeInstanceOf(ConfigError)
     const other = new Admin({ bootstrapServers: broker.bootstrapServers })
     await other.close()
     await other.close()

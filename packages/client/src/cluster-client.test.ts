@@ -733,6 +733,19 @@ describe('abort and close', () => {
     expect(cluster.network.attempts).toEqual([])
   })
 
+  test.each([Number.NaN, -1, Infinity, '5', null])('a timeout of %j is refused, not waited for', async (timeoutMs) => {
+    const client = clientOf(new ScriptedCluster([1]))
+    const options = { timeoutMs: timeoutMs as number }
+    const calls = [
+      client.connect(options),
+      client.send(describeClusterApi, describeRequest, 'any', options),
+      client.refreshMetadata([], options),
+      client.waitForTopic('t', options),
+      client.coordinatorFor('group', 'g', options),
+    ]
+    for (const call of calls) expect((await failureOf(call)).message).toContain('timeoutMs')
+  })
+
   test('await using closes', async () => {
     const cluster = new ScriptedCluster([1])
     {

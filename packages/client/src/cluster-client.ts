@@ -14,6 +14,7 @@ import { aborted, BootstrapError, clientClosed, errorAbout, isRetriable, Timeout
 import { nodeEnvironment } from './io/node-environment.ts'
 import { MetadataManager } from './metadata-manager.ts'
 import { topErrorCode, type SendOptions, type Target, type WaitOptions } from './send-options.ts'
+import { timeoutOption } from './option-checks.ts'
 import { resolveClientOptions, type ClientConfig, type ClusterClientOptions } from './options.ts'
 import { Waits } from './waits.ts'
 
@@ -68,7 +69,7 @@ export class ClusterClient implements AsyncDisposable {
     target: Target,
     options: SendOptions<Response> = {},
   ): Promise<Response> {
-    const timeoutMs = options.timeoutMs ?? this.config.defaultApiTimeoutMs
+    const timeoutMs = timeoutOption(options.timeoutMs, this.config.defaultApiTimeoutMs)
     const deadline = this.environment.clock.now() + timeoutMs
     for (let attempt = 0; ; attempt++) {
       let failure: KafkaError
@@ -125,14 +126,14 @@ export class ClusterClient implements AsyncDisposable {
    * A topic that does not exist is no error here: see `topicError`.
    * @throws BootstrapError, ABORTED, CLIENT_CLOSED
    */
-  refreshMetadata(topics: readonly string[] = [], options: WaitOptions = {}): Promise<void> {
-    const deadline = this.environment.clock.now() + (options.timeoutMs ?? this.config.defaultApiTimeoutMs)
-    return this.#refresh(topics, deadline, options.signal)
+  async refreshMetadata(topics: readonly string[] = [], options: WaitOptions = {}): Promise<void> {
+    const deadline = this.environment.clock.now() + timeoutOption(options.timeoutMs, this.config.defaultApiTimeoutMs)
+    await this.#refresh(topics, deadline, options.signal)
   }
 
   /** The topic with its partitions, fetched if it is not known, and awaited if it does not exist yet. */
   async waitForTopic(name: string, options: WaitOptions = {}): Promise<TopicMetadata> {
-    const timeoutMs = options.timeoutMs ?? this.config.defaultApiTimeoutMs
+    const timeoutMs = timeoutOption(options.timeoutMs, this.config.defaultApiTimeoutMs)
     const deadline = this.environment.clock.now() + timeoutMs
     for (let attempt = 0; ; attempt++) {
       this.#waits.check(options.signal)
@@ -228,7 +229,7 @@ export class ClusterClient implements AsyncDisposable {
 
   /** The coordinator's node, looked up if it is not known. */
   async coordinatorFor(type: CoordinatorType, key: string, options: WaitOptions = {}): Promise<number> {
-    const deadline = this.environment.clock.now() + (options.timeoutMs ?? this.config.defaultApiTimeoutMs)
+    const deadline = this.environment.clock.now() + timeoutOption(options.timeoutMs, this.config.defaultApiTimeoutMs)
     return this.#coordinator(type, key, deadline, options.signal)
   }
 

@@ -55,6 +55,16 @@ export function oneOfOption<Options extends object, Value extends string>(
   throw new ConfigError(name, value, allowed.map((one) => `'${one}'`).join(' or ') + more)
 }
 
+/**
+ * The timeout of one call, or the client's default.
+ * @throws ConfigError unless it is absent or a number of milliseconds from 0 to 2^31 - 1
+ */
+export function timeoutOption(timeoutMs: number | undefined, byDefault: number): number {
+  if (timeoutMs === undefined) return byDefault
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMER_MS) return timeoutMs
+  throw new ConfigError('timeoutMs', timeoutMs, `a number from 0 to ${MAX_TIMER_MS}`)
+}
+
 function isNear(given: string, candidate: string): boolean {
   const [a, b] = [given.toLowerCase().replace(/[-_.]/g, ''), candidate.toLowerCase()]
   return a === b || b.startsWith(a) || a.startsWith(b) || editDistance(a, b) <= NEAR_MISS_DISTANCE
