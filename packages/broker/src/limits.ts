@@ -57,3 +57,11 @@ export const CLOSE_GRACE_MS = 1000
 export const LOCK_ATTEMPTS_MAX = 5
 /** Bytes of log before a producer snapshot that are looked through on a restart for batches that clients may repeat. */
 export const PRODUCER_RECALL_BYTES: number = 4 * 1024 * 1024
+/** A partition of the offsets topic is rolled up when it has grown by this much … */
+export const ROLL_UP_MIN_BYTES: number = 4 * 1024 * 1024
+/** … and to this many times what the last roll-up left. */
+export const ROLL_UP_GROWTH = 4
+/** Records per batch of a roll-up. */
+export const ROLL_UP_BATCH_RECORDS = 1000
+/** A roll-up that found a group amid a rebalance tries again after this. */
+export const ROLL_UP_RETRY_MS = 10_000

@@ -10,6 +10,7 @@ import { GroupOffsets } from './group-offsets.ts'
 import { decodeOffsetsRecord, groupRecord, groupTombstone, offsetRecord, type CommittedOffset } from './offset-records.ts'
 import type { OffsetsTopic } from './offsets-topic.ts'
 import { Rebalance } from './rebalance.ts'
+import { RollUp } from './roll-up.ts'
 
 export interface GroupCoordinatorDependencies {
   readonly config: BrokerConfig
@@ -36,6 +37,7 @@ export class GroupCoordinator {
   readonly #rebalance: Rebalance
   readonly #groups = new Map<string, ClassicGroup>()
   readonly #offsets = new GroupOffsets()
+  readonly #rollUp: RollUp
 
   constructor(dependencies: GroupCoordinatorDependencies) {
     const { config, random, events, log, onEarlierDeadline } = dependencies
@@ -46,6 +48,7 @@ export class GroupCoordinator {
     this.#rebalance = new Rebalance(this.#deadlines, config.groupInitialRebalanceDelayMs, (group, assignments, now) =>
       this.append(group.id, [groupRecord(group, assignments)], now),
     )
+    this.#rollUp = new RollUp({ log, events, deadlines: this.#deadlines, groups: this.#groups, offsets: this.#offsets })
     this.membership = new ClassicMembership(this.#rebalance, random, config.groupMaxSize)
   }
 
@@ -163,7 +166,9 @@ export class GroupCoordinator {
   append(groupId: string, records: readonly JournalRecord[], now: number): number {
     if (records.length === 0) return ErrorCode.NONE
     try {
-      return this.#log.append(groupId, records, now) ? ErrorCode.NONE : ErrorCode.COORDINATOR_NOT_AVAILABLE
+      if (!this.#log.append(groupId, records, now)) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+      this.#rollUp.appended(groupId, records, now)
+      return ErrorCode.NONE
     } catch (error) {
       this.#events.storageFailed({ what: `write the state of group ${groupId}`, error })
       return ErrorCode.COORDINATOR_NOT_AVAILABLE

@@ -29,6 +29,17 @@ export class OffsetsTopic {
     return true
   }
 
+  /** The partition that holds the group's records; undefined while the topic is not there. */
+  partitionOf(groupId: string): number | undefined {
+    const topic = this.#broker.topics.byName(OFFSETS_TOPIC)
+    return topic === undefined ? undefined : coordinatorPartition(groupId, topic.partitions.length)
+  }
+
+  /** The partition's records, to be rewritten shorter. */
+  journal(partition: number): LogJournal {
+    return this.#journal(this.#broker.topics.byName(OFFSETS_TOPIC)!, partition)
+  }
+
   replay(visit: (record: JournaledRecord) => void): void {
     const topic = this.#broker.topics.byName(OFFSETS_TOPIC)
     if (topic === undefined) return

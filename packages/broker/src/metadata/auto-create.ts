@@ -5,13 +5,13 @@ import type { Topic } from '../core/topic-registry.ts'
 import { isInternalTopic, OFFSETS_TOPIC } from './topic-name.ts'
 
 /**
- * The offsets topic is never cut by age or size. Kafka compacts it instead, which this broker does not do yet: the topic grows
- * by one small record per commit.
+ * The offsets topic is never cut by age or size. Kafka compacts it; this broker rolls it up (coordinator/roll-up.ts). Its segments
+ * are smaller than Kafka's 100 MiB, for space is freed by the segment.
  */
 const OFFSETS_TOPIC_CONFIGS: ReadonlyMap<string, string> = new Map([
   ['retention.bytes', '-1'],
   ['retention.ms', '-1'],
-  ['segment.bytes', '104857600'],
+  ['segment.bytes', '8388608'],
 ])
 
 /** Creates a topic that a client named. Internal topics other than the offsets topic are not served, so they are not created. */

@@ -15,6 +15,21 @@ export class LogJournal implements Journal {
     this.#log = log
   }
 
+  /** Bytes that a replay would read, about. */
+  get bytes(): number {
+    return this.#log.bytesFrom(this.#log.logStartOffset, Number.MAX_SAFE_INTEGER)
+  }
+
+  /** The offset that the next record gets. */
+  get nextOffset(): number {
+    return this.#log.logEndOffset
+  }
+
+  /** Forgets the records before `offset`. Throws StorageError. */
+  forgetBefore(offset: number): void {
+    this.#log.deleteRecordsBefore(offset)
+  }
+
   append(records: readonly JournalRecord[], now: number): void {
     if (records.length === 0) return
     let bytes = BATCH_OVERHEAD_BYTES
