@@ -79,7 +79,8 @@ function checkAfterCrash(inner: MemoryStorage, promised: Promised): void {
 
 /** Every offset and timestamp is found through the indexes. */
 function checkIndexes(log: PartitionLog): void {
-  for (let offset = log.logStartOffset; offset < log.logEndOffset; offset++) {
+  // Backwards, so that no read begins where the last one ended: such reads need no index.
+  for (let offset = log.logEndOffset - 1; offset >= log.logStartOffset; offset--) {
     expect(log.read({ offset, maxBytes: 1, minOneBatch: true }).nextOffset).toBe(offset + 1)
     expect(log.offsetForTimestamp(NOW + offset)).toEqual({ offset, timestamp: NOW + offset, leaderEpoch: 0 })
   }
