@@ -38,7 +38,7 @@ export interface SealOptions {
   readonly control?: boolean
   /** Default 'none'. */
   readonly compression?: CompressionType
-  /** As Kafka's `compression.<type>.level`: -1 or 1 to 9 for gzip, -131072 to 22 for zstd, only 9 for lz4. Default: Kafka's. */
+  /** As Kafka's `compression.<type>.level`: -1 or 1 to 9 for gzip, -131072 to 22 for zstd, 1 to 17 for lz4. Default: Kafka's. */
   readonly compressionLevel?: number
   /** Epoch milliseconds: all records take this timestamp, whatever they were appended with. Default: each keeps its own. */
   readonly logAppendTime?: number

@@ -27,6 +27,8 @@ const CODECS: readonly [CompressionType, level: number | undefined][] = [
   ['snappy', undefined],
   ['lz4', undefined],
   ['lz4', 9],
+  ['lz4', 1],
+  ['lz4', 17],
   ['zstd', undefined],
   ['zstd', -7],
   ['zstd', 19],

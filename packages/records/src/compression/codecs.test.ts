@@ -81,7 +81,7 @@ describe.each(TYPES)('%s', (type) => {
   })
 
   test('wrong levels are refused by name', () => {
-    const wrong = { gzip: [0, 10, -2, 1.5], snappy: [1], lz4: [1, 17], zstd: [23, -131_073, 1.5] }[type]
+    const wrong = { gzip: [0, 10, -2, 1.5], snappy: [1], lz4: [0, 18, 2.5], zstd: [23, -131_073, 1.5] }[type]
     for (const level of wrong) {
       expect(() => codec.compress(text, level)).toThrow(
         expect.objectContaining({ code: 'INVALID_CONFIG', option: 'compressionLevel' }),
@@ -94,15 +94,26 @@ test('levels have their effect', () => {
   for (const [type, low, high] of [
     ['gzip', 1, 9],
     ['zstd', -50, 19],
+    ['lz4', 9, 12],
+    ['lz4', 2, 12],
   ] as const) {
     expect(codecOf(type).compress(text, high).length).toBeLessThan(codecOf(type).compress(text, low).length)
+  }
+})
+
+test.each([1, 2, 5, 8, 10, 13, 17])('lz4 at level %i survives', async (level) => {
+  for (const [, input] of INPUTS) {
+    const packed = codecOf('lz4').compress(input, level)
+    expect(await codecOf('lz4').compressAsync(input, level)).toEqual(packed)
+    expect(codecOf('lz4').decompress(packed, LIMIT).equals(input)).toBe(true)
+    expect((await nativeLz4()!.decompressFrame(packed)).equals(input)).toBe(true)
   }
 })
 
 test('levels reach the async forms', async () => {
   expect(await codecOf('gzip').compressAsync(text, 1)).toEqual(codecOf('gzip').compress(text, 1))
   expect(await codecOf('zstd').compressAsync(text, 19)).toEqual(codecOf('zstd').compress(text, 19))
-  await expect(codecOf('lz4').compressAsync(text, 3)).rejects.toMatchObject({ option: 'compressionLevel' })
+  await expect(codecOf('lz4').compressAsync(text, 18)).rejects.toMatchObject({ option: 'compressionLevel' })
   await expect(codecOf('snappy').compressAsync(text, 3)).rejects.toMatchObject({ option: 'compressionLevel' })
 })
 
@@ -222,7 +233,9 @@ test('any bytes survive the encoders in JavaScript, read by the native decoders'
   await fc.assert(
     fc.asyncProperty(arbitrary, async (parts) => {
       const input = Buffer.concat(parts)
-      expect((await nativeLz4()!.decompressFrame(encodeLz4Frame(input))).equals(input)).toBe(true)
+      for (const level of [null, 1, 7]) {
+        expect((await nativeLz4()!.decompressFrame(encodeLz4Frame(input, level))).equals(input)).toBe(true)
+      }
       allowNativeCodecs(false)
       const packed = codecOf('snappy').compress(input)
       allowNativeCodecs(true)

@@ -1,10 +1,10 @@
 import { copyLiteral, copyMatch } from './block-copy.ts'
 
-const MIN_MATCH = 4
+export const MIN_MATCH = 4
 /** The last 5 bytes of a block are literals, and the last match begins 12 bytes before its end at the latest. */
-const LAST_LITERALS = 5
-const MATCH_START_LIMIT = 12
-const MAX_DISTANCE = 0xffff
+export const LAST_LITERALS = 5
+export const MATCH_START_LIMIT = 12
+export const MAX_DISTANCE = 0xffff
 const HASH_BITS = 13
 
 /** Result of `decodeLz4Block`: the input is not an LZ4 block. */
@@ -105,7 +105,7 @@ export function encodeLz4Block(source: Buffer, start: number, end: number, targe
   return writeLastLiterals(source, anchor, end, target, to)
 }
 
-function writeSequence(
+export function writeSequence(
   source: Buffer,
   anchor: number,
   literalEnd: number,
@@ -126,7 +126,7 @@ function writeSequence(
   return match >= 15 ? writeLength(target, to, match - 15) : to
 }
 
-function writeLastLiterals(source: Buffer, anchor: number, end: number, target: Buffer, position: number): number {
+export function writeLastLiterals(source: Buffer, anchor: number, end: number, target: Buffer, position: number): number {
   const literals = end - anchor
   let to = position
   target[to++] = Math.min(15, literals) << 4

@@ -1,6 +1,7 @@
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
 import { decodeLz4Block, encodeLz4Block, LZ4_FULL, lz4BlockBound } from './lz4-block.ts'
+import { encodeLz4BlockHigh } from './lz4-high.ts'
 import { xxh32 } from './xxh32.ts'
 
 /** LZ4 frame format 1.6, as Kafka's Lz4BlockOutputStream.java writes it: 64 KiB independent blocks, no checksums but the header's. */
@@ -78,15 +79,18 @@ export function lz4FrameBound(input: Buffer): number {
   }
 }
 
-/** Encodes one frame in JavaScript. */
-export function encodeLz4Frame(input: Buffer): Buffer {
+/** Encodes one frame in JavaScript: with the fast compressor, or with that of high compression if there is a level. */
+export function encodeLz4Frame(input: Buffer, level: number | null = null): Buffer {
   const blocks = Math.ceil(input.length / BLOCK_BYTES)
   const target = Buffer.allocUnsafeSlow(HEADER_BYTES + 4 + blocks * 4 + lz4BlockBound(input.length) + blocks * 16)
   FRAME_HEADER.copy(target)
   let to = HEADER_BYTES
   for (let start = 0; start < input.length; start += BLOCK_BYTES) {
     const end = Math.min(input.length, start + BLOCK_BYTES)
-    const blockEnd = encodeLz4Block(input, start, end, target, to + 4)
+    const blockEnd =
+      level === null
+        ? encodeLz4Block(input, start, end, target, to + 4)
+        : encodeLz4BlockHigh(input, start, end, target, to + 4, level)
     if (blockEnd - to - 4 < end - start) {
       target.writeUInt32LE(blockEnd - to - 4, to)
       to = blockEnd

@@ -5,20 +5,22 @@ import type { Codec } from './codec.ts'
 import { decodeLz4Frame, encodeLz4Frame, lz4FrameBound } from './lz4-frame.ts'
 import { nativeLz4 } from './natives.ts'
 
-/** Kafka's default: LZ4's fast compressor. Its other levels mean the HC compressor, which lz4-napi does not have. */
+/** Kafka's default, and LZ4's fast compressor; every other level is high compression (Lz4BlockOutputStream.java), which lz4-napi lacks. */
 const FAST_LEVEL = 9
+const MIN_LEVEL = 1
+const MAX_LEVEL = 17
 
 export const lz4Codec: Codec = {
   type: 'lz4',
-  compress(input: Buffer, level?: number): Buffer {
+  compress(input: Buffer, level: number = FAST_LEVEL): Buffer {
     checkLevel(level)
+    if (level !== FAST_LEVEL) return encodeLz4Frame(input, level)
     const native = nativeLz4()
     return native === null ? encodeLz4Frame(input) : native.compressFrameSync(input)
   },
-  async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
+  async compressAsync(input: Buffer, level: number = FAST_LEVEL): Promise<Buffer> {
     const native = nativeLz4()
-    if (native === null || input.length < OFF_LOOP_BYTES) return this.compress(input, level)
-    checkLevel(level)
+    if (native === null || input.length < OFF_LOOP_BYTES || level !== FAST_LEVEL) return this.compress(input, level)
     return native.compressFrame(input)
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
@@ -45,8 +47,7 @@ export const lz4Codec: Codec = {
   },
 }
 
-function checkLevel(level: number | undefined): void {
-  if (level !== undefined && level !== FAST_LEVEL) {
-    throw new ConfigError('compressionLevel', level, `${FAST_LEVEL}, the one level of lz4 that is supported`)
-  }
+function checkLevel(level: number): void {
+  if (Number.isInteger(level) && level >= MIN_LEVEL && level <= MAX_LEVEL) return
+  throw new ConfigError('compressionLevel', level, `an integer from ${MIN_LEVEL} to ${MAX_LEVEL}, for lz4`)
 }
