@@ -25,6 +25,9 @@ export const INLINE_STRING_LENGTH = 12
 /** The LZ4 decoder keeps its working memory from call to call up to this size. */
 export const MAX_KEPT_SCRATCH_BYTES: number = 1024 * 1024
 
+/** By which records shrink, to guess what is not known before decompression. Not a limit. */
+export const TYPICAL_RATIO = 4
+
 /** The unit in which zlib grows its output lies between these. */
 export const MIN_OUTPUT_CHUNK_BYTES: number = 16 * 1024
 export const MAX_OUTPUT_CHUNK_BYTES: number = 1024 * 1024

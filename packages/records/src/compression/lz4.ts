@@ -1,6 +1,6 @@
 import { ConfigError } from '@millrace/protocol'
 import { CorruptCompressionError } from '../errors.ts'
-import { MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
+import { MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { decodeLz4Frame, encodeLz4Frame, lz4FrameBound } from './lz4-frame.ts'
 import { nativeLz4 } from './natives.ts'
@@ -36,9 +36,9 @@ export const lz4Codec: Codec = {
     }
   },
   async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
+    if (input.length * TYPICAL_RATIO < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
     const native = nativeLz4()
-    const bound = lz4FrameBound(input)
-    if (native === null || bound < OFF_LOOP_BYTES || bound > maxBytes) return decodeLz4Frame(input, maxBytes)
+    if (native === null || lz4FrameBound(input) > maxBytes) return decodeLz4Frame(input, maxBytes)
     try {
       return await native.decompressFrame(input)
     } catch (error) {

@@ -1,10 +1,10 @@
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
-import { MAX_OUTPUT_CHUNK_BYTES, MIN_OUTPUT_CHUNK_BYTES } from '../limits.ts'
+import { MAX_OUTPUT_CHUNK_BYTES, MIN_OUTPUT_CHUNK_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { KafkaError } from '@millrace/protocol'
 
-/** The unit in which zlib grows its output: a guess that one is enough, at a typical ratio of 4. */
+/** The unit in which zlib grows its output: a guess that one is enough. */
 export function outputChunkBytes(inputBytes: number, maxBytes: number): number {
-  const guess = Math.max(MIN_OUTPUT_CHUNK_BYTES, Math.min(inputBytes * 4, MAX_OUTPUT_CHUNK_BYTES))
+  const guess = Math.max(MIN_OUTPUT_CHUNK_BYTES, Math.min(inputBytes * TYPICAL_RATIO, MAX_OUTPUT_CHUNK_BYTES))
   return Math.max(64, Math.min(guess, maxBytes + 1)) // 64 is the least that zlib allows
 }
 

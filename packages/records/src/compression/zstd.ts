@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
 import { UnsupportedCompressionError } from '../errors.ts'
-import { MAX_ZSTD_WINDOW_LOG, MIN_ZSTD_WINDOW_LOG, OFF_LOOP_BYTES } from '../limits.ts'
+import { MAX_ZSTD_WINDOW_LOG, MIN_ZSTD_WINDOW_LOG, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { nativeAllowed } from './natives.ts'
 import { outputChunkBytes, wrapZlibError } from './zlib-errors.ts'
@@ -43,8 +43,7 @@ export const zstdCodec: Codec = {
     }
   },
   async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
-    // The frame need not state its size; records shrink by about 4.
-    if (!hasZstd() || input.length * 4 < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
+    if (!hasZstd() || input.length * TYPICAL_RATIO < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
     try {
       return await promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)(input, readOptions(input, maxBytes))
     } catch (error) {
