@@ -110,10 +110,10 @@ function brokerCommand(values: ParsedValues): Command {
     flush: values.flush,
     config: values.config === undefined ? undefined : config,
   })
-  return { kind: 'broker', options: options as BrokerOptions }
+  return { kind: 'broker', options }
 }
 
-function withoutUndefined(options: Record<string, unknown>): Record<string, unknown> {
+function withoutUndefined(options: Record<string, unknown>): BrokerOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 

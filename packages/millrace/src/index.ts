@@ -77,4 +77,10 @@ export {
   type TopicListing,
   type TopicPartitionInfo,
 } from '@millrace/admin'
-export { Broker, BrokerStartError, type BrokerConfigValues, type BrokerOptions, type BrokerStartErrorCode } from '@millrace/broker'
+export {
+  Broker,
+  BrokerStartError,
+  type BrokerConfigValues,
+  type BrokerOptions,
+  type BrokerStartErrorCode,
+} from '@millrace/broker'

@@ -15,7 +15,7 @@ function log(broker: TestBroker): { logStartOffset: number; logEndOffset: number
 }
 
 /** Commits of a member as bulky as can be, until the partition has grown by so much. */
-function commitMany(broker: TestBroker, member: TestMember, from: number, count: number): void {
+function commitMany(member: TestMember, from: number, count: number): void {
   for (let offset = from; offset < from + count; offset++) {
     const request = commitRequest(
       'g',
@@ -37,7 +37,7 @@ test('a partition of the offsets topic that grew is replaced by the state it sta
   const others = commitRequest('g', { other: [7, 8] }, { memberId: b.id, generationIdOrMemberEpoch: 2 })
   b.client.ask(offsetCommitApi, 9, others)
   for (let round = 0; round < 4; round++) {
-    commitMany(broker, a, round * COMMITS_TO_ROLL_UP, COMMITS_TO_ROLL_UP)
+    commitMany(a, round * COMMITS_TO_ROLL_UP, COMMITS_TO_ROLL_UP)
     broker.clock.advance(0)
     expect(log(broker).logStartOffset).toBeGreaterThan(round * COMMITS_TO_ROLL_UP)
   }
@@ -62,11 +62,11 @@ test('waits while a group of the partition rebalances', () => {
   const broker = startBroker()
   broker.createTopic('orders')
   const { a, b } = stablePair(broker.core)
-  commitMany(broker, a, 0, COMMITS_TO_ROLL_UP - 10)
+  commitMany(a, 0, COMMITS_TO_ROLL_UP - 10)
   const c = new TestMember(broker.core)
   const joining = c.join()
   expect(joining()).toBeNull()
-  commitMany(broker, a, COMMITS_TO_ROLL_UP, 100)
+  commitMany(a, COMMITS_TO_ROLL_UP, 100)
   broker.clock.advance(0)
   expect(log(broker).logStartOffset).toBe(0)
   const members = [a, b, c]

@@ -22,6 +22,6 @@ export class Turns {
   /** Puts an action off until the running step is over; when none is running, until the caller has returned. */
   after(action: () => void): void {
     if (this.#depth > 0) this.#waiting.push(action)
-    else queueMicrotask(() => this.run(action))
+    else void Promise.resolve().then(() => this.run(action))
   }
 }

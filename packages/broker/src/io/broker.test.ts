@@ -206,6 +206,13 @@ describe('a data directory', () => {
       /"version" is not name=value/,
     ],
     [
+      'a metadata log that contradicts itself',
+      contradictoryMetadata,
+      {},
+      'DATA_DIR_CORRUPT',
+      /removal of topic id .* which is not there/,
+    ],
+    [
       'a metadata log of something newer',
       newerMetadata,
       {},
@@ -291,8 +298,17 @@ function meta(path: string, line = ''): void {
 
 /** A metadata log whose only record is of a type that only a later Kafka writes. */
 function newerMetadata(path: string): void {
+  metadataLog(path, '\u0001\u0063\u0000')
+}
+
+/** A metadata log that removes a topic which it never added. */
+function contradictoryMetadata(path: string): void {
+  metadataLog(path, `\u0001\u0009\u0000${'\u0001'.repeat(16)}\u0000`)
+}
+
+function metadataLog(path: string, record: string): void {
   meta(path)
   const directory = join(path, '__cluster_metadata-0')
   mkdirSync(directory)
-  writeFileSync(join(directory, '00000000000000000000.log'), batchOf(['\u0001\u0063\u0000']))
+  writeFileSync(join(directory, '00000000000000000000.log'), batchOf([record]))
 }

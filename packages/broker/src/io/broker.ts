@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert'
 import { KafkaError } from '@millrace/protocol'
 import { BrokerCore } from '../core/broker-core.ts'
 import { CLOSE_GRACE_MS } from '../limits.ts'
@@ -102,7 +103,8 @@ function load(options: ResolvedBrokerOptions, directory: DataDirectory | null, c
   try {
     return new BrokerCore({ clock: realClock, random: Math.random, storage, config, nodeId, clusterId, flush })
   } catch (error) {
-    if (directory === null || !(error instanceof KafkaError)) throw error
+    // An assertion fails when the metadata log contradicts itself.
+    if (directory === null || !(error instanceof KafkaError || error instanceof AssertionError)) throw error
     throw new BrokerStartError('DATA_DIR_CORRUPT', `cannot load the data directory ${directory.path}: ${error.message}`, error)
   }
 }
