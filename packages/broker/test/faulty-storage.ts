@@ -123,10 +123,6 @@ class FaultyFile implements StorageFile {
     return this.#file.read(position, length)
   }
 
-  contiguousFrom(position: number): number {
-    return this.#file.contiguousFrom(position)
-  }
-
   truncate(size: number): void {
     if (size < this.size) this.#storage.change(`truncate ${this.path}`, this.path, () => this.#file.truncate(size))
   }

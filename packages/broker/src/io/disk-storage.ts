@@ -144,7 +144,7 @@ class DiskFile implements StorageFile {
   }
 
   read(position: number, length: number): Buffer {
-    const wanted = Math.min(length, this.contiguousFrom(position))
+    const wanted = Math.min(length, this.#contiguousFrom(position))
     if (wanted <= 0) return Buffer.alloc(0)
     const target = Buffer.allocUnsafeSlow(wanted)
     return attempt('read', this.path, () => {
@@ -158,7 +158,7 @@ class DiskFile implements StorageFile {
     })
   }
 
-  contiguousFrom(position: number): number {
+  #contiguousFrom(position: number): number {
     return position < 0 ? 0 : Math.max(0, this.#size - position)
   }
 

@@ -87,14 +87,6 @@ export class LogManager {
     return this.#logs.values()
   }
 
-  /** The topics, by name, that have directories here, with the id each directory names: what a lost metadata log is rebuilt from. */
-  directories(): { topic: string; partition: number; topicId: string | null }[] {
-    return this.#storage.list('').flatMap((name) => {
-      const parsed = parsePartitionDirectory(name)
-      return parsed === null ? [] : [{ ...parsed, topicId: readTopicId(this.#storage, name) }]
-    })
-  }
-
   /**
    * Opens a partition's log, creating it when absent. A directory of another topic id -- its topic was deleted while the broker could not see
    * it -- is moved aside. Throws StorageError.

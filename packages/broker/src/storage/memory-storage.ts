@@ -123,13 +123,13 @@ class MemoryFile implements StorageFile {
   }
 
   read(position: number, length: number): Buffer {
-    const available = Math.min(length, this.contiguousFrom(position))
+    const available = Math.min(length, this.#contiguousFrom(position))
     if (available <= 0) return Buffer.alloc(0)
     const slab = this.#slabAt(position)
     return slab.bytes.subarray(position - slab.start, position - slab.start + available)
   }
 
-  contiguousFrom(position: number): number {
+  #contiguousFrom(position: number): number {
     if (position < 0 || position >= this.#size) return 0
     const slab = this.#slabAt(position)
     return slab.start + slab.used - position

@@ -36,12 +36,11 @@ export interface StorageFile {
   /** Overwrites bytes from `position` on, and extends the file when they reach past its end. */
   write(position: number, bytes: Buffer): void
   /**
-   * Up to `length` bytes from `position` on; fewer at the end of the file and wherever handing out more would need a copy
-   * (see `contiguousFrom`). The bytes may be a view that stays valid and unchanged: `append` and `truncate` never touch it.
+   * Up to `length` bytes from `position` on; fewer at the end of the file and where handing out more would need a copy, but never less than
+   * the rest of the piece that was appended there. The bytes may be a view that stays valid and unchanged: `append` and
+   * `truncate` never touch it.
    */
   read(position: number, length: number): Buffer
-  /** How many bytes from `position` on one `read` can return. */
-  contiguousFrom(position: number): number
   /** Cuts the file to `size` bytes; never extends it. */
   truncate(size: number): void
   /** Makes the content survive a power failure before it returns. */
