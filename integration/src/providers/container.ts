@@ -1,30 +1,40 @@
 import { freePorts, KAFKA_VERSION, run } from '@millrace/testkit'
-import { GenericContainer, Wait } from 'testcontainers'
 import type { Provider, StartOptions } from './provider.ts'
 
-/** An image that takes the KAFKA_* variables of apache/kafka; container/docker-image.sh builds such a one without pulling. */
-const image: string = process.env['MILLRACE_KAFKA_IMAGE'] ?? `apache/kafka:${KAFKA_VERSION}`
+/** The image that is asked for, and the one that container/docker-image.sh builds where no registry can be reached. */
+const wanted: string = process.env['MILLRACE_KAFKA_IMAGE'] ?? `apache/kafka:${KAFKA_VERSION}`
+const builtHere = `millrace/kafka:${KAFKA_VERSION}`
 
 const START_LIMIT_MS = 120_000
+const PULL_LIMIT_MS = 300_000
+
+let image: string | undefined
 
 /** A broker in a container, by the testcontainers package. */
 export const container: Provider = {
-  name: `container of ${image}`,
+  name: 'a container',
   available: async () => {
     const info = await run('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: 20_000 }).catch(() => undefined)
     if (info === undefined) return 'no docker on the PATH'
     if (info.exitCode !== 0) return 'no Docker daemon answers'
-    const known = await run('docker', ['image', 'inspect', image])
-    if (known.exitCode === 0) return undefined
-    const pulled = await run('docker', ['pull', '-q', image], { timeoutMs: 300_000 })
-    return pulled.exitCode === 0
-      ? undefined
-      : `image ${image} is neither here nor can it be pulled (integration/container/docker-image.sh builds one)`
+    for (const candidate of [wanted, builtHere]) {
+      const known = await run('docker', ['image', 'inspect', candidate])
+      if (known.exitCode === 0) image ??= candidate
+    }
+    if (image !== undefined) return undefined
+    const pulled = await run('docker', ['pull', '-q', wanted], { timeoutMs: PULL_LIMIT_MS }).catch(() => undefined)
+    if (pulled?.exitCode !== 0)
+      return `image ${wanted} is not here and cannot be pulled (integration/container/docker-image.sh builds one)`
+    image = wanted
+    return undefined
   },
   start: async ({ properties = {} }: StartOptions = {}) => {
+    // Its reaper is another image to pull, for containers of tests that die; ours are stopped with their suite.
+    process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true'
+    const { GenericContainer, Wait } = await import('testcontainers')
     // The broker tells clients its address, so the outer port must be known before it starts.
     const [port] = await freePorts(1)
-    const started = await new GenericContainer(image)
+    const started = await new GenericContainer(image ?? wanted)
       .withEnvironment(environmentOf({ ...defaults(port!), ...properties }))
       .withExposedPorts({ container: 9092, host: port! })
       .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
