@@ -55,7 +55,8 @@ describe('DescribeConfigs', () => {
       { name: 'log.retention.ms', value: '604800000', source: 5 },
     ])
     expect(configs[1]).toMatchObject({ name: 'segment.ms', value: '604800000', configSource: 5 })
-    if (version >= 3) expect(configs[0]).toMatchObject({ configType: 5, documentation: expect.stringMatching(/Allowed: /) })
+    const { configType, documentation } = configs[0]!
+    expect([configType, documentation?.slice(0, 8)]).toEqual(version >= 3 ? [5, 'Allowed:'] : [0, ''])
   })
 
   test('shows all of Kafka 4.4 when no names are given, or none', () => {

@@ -24,7 +24,7 @@ test.each(records)('$type reads back as it was written', (record) => {
 test('the framing is Kafka’s: frame version 1, record type, record version', () => {
   // What kafka-dump-log --cluster-metadata-decoder prints as TOPIC_RECORD version 0.
   expect(encodeMetadataRecord({ type: 'topic', name: 'a', topicId: ID }).toString('hex')).toBe(
-    `01` + `02` + `00` + `0261` + Buffer.from(ID, 'base64url').toString('hex') + `00`,
+    `0102000261${Buffer.from(ID, 'base64url').toString('hex')}00`,
   )
 })
 
@@ -45,13 +45,19 @@ describe('what is refused', () => {
     const types = fc.constantFrom(2, 3, 4, 5, 9, 12, 15)
     fc.assert(
       fc.property(types, fc.nat(3), fc.uint8Array({ maxLength: 60 }), (type, version, rest) => {
-        try {
-          decodeMetadataRecord(Buffer.concat([Buffer.from([1, type, version]), rest]))
-        } catch (error) {
-          expect(error).toBeInstanceOf(ProtocolError)
-        }
+        const failure = failureOf(() => decodeMetadataRecord(Buffer.concat([Buffer.from([1, type, version]), rest])))
+        expect(failure === null || failure instanceof ProtocolError).toBe(true)
       }),
       { numRuns: 2000 },
     )
   })
 })
+
+function failureOf(action: () => unknown): unknown {
+  try {
+    action()
+    return null
+  } catch (error) {
+    return error
+  }
+}
