@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { CorruptCompressionError, DecompressionLimitError, UnsupportedCompressionError } from '../errors.ts'
 import { codecOf } from './codecs.ts'
 import { encodeLz4Frame } from './lz4-frame.ts'
-import { allowNativeCodecs, nativeLz4, nativeSnappy } from './natives.ts'
+import { allowNativeCodecs, nativeLz4, nativeSnappy, SNAPPY_OPTIONS } from './natives.ts'
 import { xxh32 } from './xxh32.ts'
 
 afterEach(() => allowNativeCodecs(true))
@@ -159,14 +159,14 @@ describe('lying headers', () => {
 describe('lz4 frames of other writers', () => {
   /** One frame with the given flags and its blocks as they are; checksums are put in where the flags promise them. */
   function frame(flags: number, blockCode: number, blocks: readonly Buffer[], content: Buffer): Buffer {
-    const descriptor = Buffer.from([0x40 | flags, blockCode << 4, ...((flags & 8) === 0 ? [] : Buffer.alloc(8).fill(0))])
+    const descriptor = Buffer.from([0x40 | flags, blockCode << 4, ...((flags & 8) === 0 ? [] : Buffer.alloc(8))])
     if ((flags & 8) !== 0) descriptor.writeBigUInt64LE(BigInt(content.length), 2)
-    const checksum = (bytes: Buffer): Buffer => {
+    const checksum = (bytes: Buffer): Buffer<ArrayBuffer> => {
       const sum = Buffer.alloc(4)
       sum.writeUInt32LE(xxh32(bytes, 0, bytes.length))
       return sum
     }
-    const parts = [
+    const parts: Buffer[] = [
       Buffer.from([4, 0x22, 0x4d, 0x18]),
       descriptor,
       Buffer.from([(xxh32(descriptor, 0, descriptor.length) >>> 8) & 0xff]),
@@ -239,7 +239,7 @@ test('any bytes survive the encoders in JavaScript, read by the native decoders'
       allowNativeCodecs(false)
       const packed = codecOf('snappy').compress(input)
       allowNativeCodecs(true)
-      const unpacked = input.length === 0 ? input : await nativeSnappy()!.uncompress(packed.subarray(20), { asBuffer: true })
+      const unpacked = input.length === 0 ? input : await nativeSnappy()!.uncompress(packed.subarray(20), SNAPPY_OPTIONS)
       expect(unpacked.equals(input)).toBe(true)
     }),
   )
