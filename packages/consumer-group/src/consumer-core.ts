@@ -1,15 +1,15 @@
 import { KafkaError } from '@millrace/protocol'
 import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
-import { fetchApi } from '@millrace/protocol/apis/fetch'
 import type { ConsumerConfig } from './config.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
 import { EventSource, type CommittedOffset } from './events.ts'
 import type { ConsumerBatch } from './fetch/consumer-batch.ts'
-import { Fetcher, type FetchCall, type Leadership } from './fetch/fetcher.ts'
+import { FetchLoop, type FetchListener } from './fetch/fetch-loop.ts'
+import type { Fetcher } from './fetch/fetcher.ts'
 import { PartitionCursor } from './fetch/partition-cursor.ts'
 import { Loading, RecordFeed } from './fetch/record-feed.ts'
 import { InHand } from './in-hand.ts'
-import { CLOSE_COMMIT_TIMEOUT_MS, FETCH_TIMEOUT_LAPSE_MS, MISSING_TOPIC_REFRESH_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
+import { CLOSE_COMMIT_TIMEOUT_MS, MISSING_TOPIC_REFRESH_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
 import { ClassicMember } from './membership/classic-member.ts'
 import { MemberLoop, type MembershipListener } from './membership/member-loop.ts'
 import { Committer } from './offsets/committer.ts'
@@ -17,10 +17,8 @@ import { GroupOffsets } from './offsets/group-offsets.ts'
 import { PositionResolver } from './offsets/position-resolver.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
-const FETCH_ROLE = 'fetch'
-
 /** Joins membership, fetching, positions and commits; `Consumer` puts the loop's face on it. */
-export class ConsumerCore implements MembershipListener {
+export class ConsumerCore implements MembershipListener, FetchListener {
   readonly events: EventSource
   readonly #config: ConsumerConfig
   readonly #cluster: ClusterClient
@@ -28,6 +26,7 @@ export class ConsumerCore implements MembershipListener {
   readonly #wake: () => void
   readonly #member: ClassicMember
   readonly #loop: MemberLoop
+  readonly #fetches: FetchLoop
   readonly #fetcher: Fetcher
   readonly #feed: RecordFeed
   readonly #inHand = new InHand()
@@ -36,8 +35,10 @@ export class ConsumerCore implements MembershipListener {
   #cursors = new Map<string, PartitionCursor>()
   #isScheduled = false
   #isOver = false
-  #isRefreshing = false
+  /** Partitions whose position is to be looked for when the application asks for records again. */
+  #unlocated: PartitionCursor[] = []
   #failure: KafkaError | null = null
+  #isLooking = false
   #timer: Timer | null = null
   #timerAt = Infinity
   #nextCommitAt = Infinity
@@ -56,11 +57,8 @@ export class ConsumerCore implements MembershipListener {
     const rackId = config.clientRack === '' ? null : config.clientRack
     this.#member = new ClassicMember({ ...config, rackId }, config, () => environment.random())
     this.#loop = new MemberLoop(config.groupId, this.#member, cluster, this)
-    this.#fetcher = new Fetcher(
-      config,
-      (cursor) => this.#leaderOf(cursor),
-      () => environment.random(),
-    )
+    this.#fetches = new FetchLoop(config, cluster, this)
+    this.#fetcher = this.#fetches.fetcher
     this.#feed = new RecordFeed(this.#fetcher, config.maxPollRecords)
     const offsets = new GroupOffsets(cluster)
     const now = (): number => environment.clock.now()
@@ -101,7 +99,7 @@ export class ConsumerCore implements MembershipListener {
     if (record === null || record instanceof Loading) return record
     this.#inHand.take(this.#feed.cursor, record.offset)
     if (this.#nextPollCheck === Infinity) this.#watchApplication()
-    return record as unknown as ConsumerRecord
+    return record
   }
 
   /** @throws {KafkaError} that stops the consumer, or {UnreadableRecordError} */
@@ -119,6 +117,7 @@ export class ConsumerCore implements MembershipListener {
   idle(): void {
     const now = this.#environment.clock.now()
     this.#nextPollCheck = Infinity
+    if (this.#unlocated.length > 0) this.#settle(this.#locate(this.#unlocated.splice(0)))
     this.#member.setPollDeadline(Infinity, now)
     this.#member.start(now)
     if (this.#nextCommitAt === Infinity && this.#config.enableAutoCommit)
@@ -151,6 +150,7 @@ export class ConsumerCore implements MembershipListener {
     this.#loop.perform()
     await this.#loop.leaving
     this.#isOver = true
+    this.#fetches.close()
     this.#timer?.cancel()
     await this.#cluster.close()
   }
@@ -200,14 +200,28 @@ export class ConsumerCore implements MembershipListener {
     this.#run()
   }
 
+  outOfRange(cursors: readonly PartitionCursor[]): void {
+    this.#settle(this.#resetPositions(cursors))
+  }
+
   // ---- running ----
 
   #check(): void {
     if (this.#failure === null) return
     const failure = this.#failure
     // What ended the membership is final. Anything else may be gone when the application tries again.
-    if (this.#member.state !== 'failed') this.#failure = null
+    if (this.#member.state !== 'failed') {
+      this.#failure = null
+      this.#tryPositionsAgain()
+    }
     throw failure
+  }
+
+  /** Partitions whose position could not be found: the application knows by now, and may ask again. */
+  #tryPositionsAgain(): void {
+    const unknown = [...this.#cursors.values()].filter((cursor) => cursor.fetchOffset < 0)
+    for (const cursor of unknown) cursor.fetchOffset = cursor.position
+    this.#unlocated = unknown.filter((cursor) => cursor.position < 0)
   }
 
   #schedule(): void {
@@ -225,8 +239,7 @@ export class ConsumerCore implements MembershipListener {
     if (now >= this.#nextPollCheck) this.#watchApplication()
     this.#member.tick(now)
     this.#loop.perform()
-    this.#fetcher.poll(now)
-    this.#performFetches()
+    this.#fetches.run(now)
     if (now >= this.#nextCommitAt) {
       this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
       if (this.#member.state === 'stable') void this.#commitQuietly(this.#cursors.values())
@@ -257,46 +270,6 @@ export class ConsumerCore implements MembershipListener {
     this.#schedule()
   }
 
-  #performFetches(): void {
-    const { effects } = this.#fetcher
-    for (const call of effects.calls.splice(0)) this.#fetch(call)
-    const outOfRange = effects.outOfRange.splice(0)
-    if (outOfRange.length > 0) this.#settle(this.#resetPositions(outOfRange))
-    for (const error of effects.errors.splice(0)) this.failed(error)
-    if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
-  }
-
-  #fetch(call: FetchCall): void {
-    const { node, request, maxVersion } = call
-    const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
-    this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
-      (response) => {
-        if (this.#isOver) return
-        this.#fetcher.fetched(call, response, this.#environment.clock.now())
-        for (const { cursor, leaderId, leaderEpoch } of this.#fetcher.effects.leaderHints.splice(0)) {
-          const found = response.nodeEndpoints.find(({ nodeId }) => nodeId === leaderId)
-          const endpoint =
-            found === undefined ? undefined : { id: leaderId, host: found.host, port: found.port, rack: found.rack }
-          this.#cluster.applyLeaderHint(cursor.topic, cursor.partition, leaderId, leaderEpoch, endpoint)
-        }
-        this.#run()
-      },
-      (error: unknown) => {
-        if (this.#isOver) return
-        this.#fetcher.fetchFailed(call, asKafkaError(error), this.#environment.clock.now())
-        this.#run()
-      },
-    )
-  }
-
-  #leaderOf(cursor: PartitionCursor): Leadership | null {
-    const leader = this.#cluster.leaderFor(cursor.topic, cursor.partition)
-    const topicId = this.#cluster.topicId(cursor.topic)
-    return leader === undefined || topicId === undefined
-      ? null
-      : { node: leader.leader, leaderEpoch: leader.leaderEpoch, topicId }
-  }
-
   async #locate(cursors: readonly PartitionCursor[]): Promise<void> {
     const unknown = new Set(cursors.map(({ topic }) => topic).filter((topic) => this.#cluster.topicId(topic) === undefined))
     if (unknown.size > 0) await this.#cluster.refreshMetadata([...unknown])
@@ -319,17 +292,6 @@ export class ConsumerCore implements MembershipListener {
     )
   }
 
-  async #refresh(): Promise<void> {
-    const { staleTopics } = this.#fetcher.effects
-    const topics = [...staleTopics]
-    staleTopics.clear()
-    this.#isRefreshing = true
-    await this.#cluster.refreshMetadata(topics).catch(noop)
-    await this.#cluster.sleep(this.#config.retryBackoffMs).catch(noop)
-    this.#isRefreshing = false
-    this.#run()
-  }
-
   #metadataChanged(): void {
     if (this.#isOver) return
     this.#member.partitionsCounted(this.#loop.countsOf(this.#config.topics), this.#environment.clock.now())
@@ -347,8 +309,6 @@ export class ConsumerCore implements MembershipListener {
       if (!this.#isOver) this.#lookForMissingTopics()
     }, noop)
   }
-
-  #isLooking = false
 
   async #commitQuietly(cursors: Iterable<PartitionCursor>): Promise<void> {
     try {

@@ -41,6 +41,7 @@ describe('refuses, naming the option', () => {
     ['lingerMs', { lingerMs: 1.5 }],
     ['batchSize', { batchSize: '16384' }],
     ['bufferMemory', { bufferMemory: 0 }],
+    ['bufferMemory', { bufferMemory: 16_383 }],
     ['compressionType', { compressionType: 'brotli' }],
     ['enableIdempotence', { enableIdempotence: 'yes' }],
     ['enableIdempotence', { enableIdempotence: true, acks: 1 }],

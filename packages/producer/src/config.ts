@@ -83,11 +83,12 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
   const requestTimeoutMs = integerOption(options, 'requestTimeoutMs', 30_000, 1)
   const lingerMs = integerOption(options, 'lingerMs', 5, 0)
   const enableIdempotence = idempotenceOption(options, acks)
+  const batchSize = integerOption(options, 'batchSize', 16_384, 0)
   return {
     acks,
     lingerMs,
-    batchSize: integerOption(options, 'batchSize', 16_384, 0),
-    bufferMemory: integerOption(options, 'bufferMemory', 33_554_432, 1, Number.MAX_SAFE_INTEGER),
+    batchSize,
+    bufferMemory: bufferMemoryOption(options, batchSize),
     maxBlockMs: integerOption(options, 'maxBlockMs', 60_000, 0),
     maxRequestSize: integerOption(options, 'maxRequestSize', 1_048_576, 1),
     compressionType: oneOfOption(options, 'compressionType', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'none'),
@@ -113,6 +114,13 @@ function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean 
   if (typeof value !== 'boolean') throw new ConfigError('enableIdempotence', value, 'true or false')
   if (value && acks !== -1)
     throw new ConfigError('enableIdempotence', value, `false while acks is ${acks}: idempotence needs acks 'all'`)
+  return value
+}
+
+/** A batch takes its memory at once. */
+function bufferMemoryOption(options: ProducerOptions, batchSize: number): number {
+  const value = integerOption(options, 'bufferMemory', 33_554_432, 1, Number.MAX_SAFE_INTEGER)
+  if (value < batchSize) throw new ConfigError('bufferMemory', value, `at least batchSize, which is ${batchSize}`)
   return value
 }
 

@@ -37,7 +37,7 @@ export class ConsumerBatch implements Iterable<ConsumerRecord> {
   }
 
   [Symbol.iterator](): Iterator<ConsumerRecord> {
-    return new BatchIterator(this.#stored, this.firstOffset, this.lastOffset) as unknown as Iterator<ConsumerRecord>
+    return new BatchIterator(this.#stored, this.firstOffset, this.lastOffset)
   }
 }
 

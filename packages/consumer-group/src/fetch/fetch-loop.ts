@@ -1,0 +1,106 @@
+import { KafkaError } from '@millrace/protocol'
+import type { ClusterClient } from '@millrace/client/internal'
+import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
+import type { ConsumerConfig } from '../config.ts'
+import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
+import { Fetcher, type FetchCall, type Leadership } from './fetcher.ts'
+import type { PartitionCursor } from './partition-cursor.ts'
+
+export interface FetchListener {
+  /** The log does not have these positions. */
+  outOfRange(cursors: readonly PartitionCursor[]): void
+  failed(error: KafkaError): void
+  /** Something came, or may be asked for again. */
+  changed(): void
+}
+
+/** Fetches have a connection of their own: they wait for data, and heartbeats and commits must not wait behind them. */
+const FETCH_ROLE = 'fetch'
+
+/** Carries out what a `Fetcher` wants: its requests, and fresh metadata. */
+export class FetchLoop {
+  readonly fetcher: Fetcher
+  readonly #config: ConsumerConfig
+  readonly #cluster: ClusterClient
+  readonly #listener: FetchListener
+  #isRefreshing = false
+  #isOver = false
+
+  constructor(config: ConsumerConfig, cluster: ClusterClient, listener: FetchListener) {
+    this.#config = config
+    this.#cluster = cluster
+    this.#listener = listener
+    const leaderOf = (cursor: PartitionCursor): Leadership | null => this.#leaderOf(cursor)
+    this.fetcher = new Fetcher(config, leaderOf, () => cluster.environment.random())
+  }
+
+  /** Fetches what is to be fetched at `now`. */
+  run(now: number): void {
+    this.fetcher.poll(now)
+    const { effects } = this.fetcher
+    for (const call of effects.calls.splice(0)) this.#fetch(call)
+    const outOfRange = effects.outOfRange.splice(0)
+    if (outOfRange.length > 0) this.#listener.outOfRange(outOfRange)
+    for (const error of effects.errors.splice(0)) this.#listener.failed(error)
+    if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
+  }
+
+  /** What still comes is of no interest. */
+  close(): void {
+    this.#isOver = true
+  }
+
+  #fetch(call: FetchCall): void {
+    const { node, request, maxVersion } = call
+    const { clock } = this.#cluster.environment
+    const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
+    this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
+      (response) => {
+        if (this.#isOver) return
+        this.fetcher.fetched(call, response, clock.now())
+        this.#learnLeaders(response)
+        this.#listener.changed()
+      },
+      (error: unknown) => {
+        if (this.#isOver) return
+        this.fetcher.fetchFailed(call, asKafkaError(error), clock.now())
+        this.#listener.changed()
+      },
+    )
+  }
+
+  /** KIP-951: refusals name the leader, and the answer has its address. */
+  #learnLeaders(response: FetchResponse): void {
+    for (const { cursor, leaderId, leaderEpoch } of this.fetcher.effects.leaderHints.splice(0)) {
+      const found = response.nodeEndpoints.find(({ nodeId }) => nodeId === leaderId)
+      const node = found === undefined ? undefined : { id: leaderId, host: found.host, port: found.port, rack: found.rack }
+      this.#cluster.applyLeaderHint(cursor.topic, cursor.partition, leaderId, leaderEpoch, node)
+    }
+  }
+
+  #leaderOf(cursor: PartitionCursor): Leadership | null {
+    const known = this.#cluster.leaderFor(cursor.topic, cursor.partition)
+    const topicId = this.#cluster.topicId(cursor.topic)
+    if (known === undefined || topicId === undefined) return null
+    return { node: known.leader, leaderEpoch: known.leaderEpoch, topicId }
+  }
+
+  /** Asks for the metadata of topics whose leaders are wrong or unknown: at once, then not again before a backoff. */
+  async #refresh(): Promise<void> {
+    const { staleTopics } = this.fetcher.effects
+    const topics = [...staleTopics]
+    staleTopics.clear()
+    this.#isRefreshing = true
+    await this.#cluster.refreshMetadata(topics).catch(noop)
+    await this.#cluster.sleep(this.#config.retryBackoffMs).catch(noop)
+    this.#isRefreshing = false
+    if (!this.#isOver) this.#listener.changed()
+  }
+}
+
+function asKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error
+  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
+function noop(): void {}
