@@ -26,6 +26,7 @@ const commands = {
   types: { built: true, argv: [bin('typescript', 'bin', 'tsc'), '-p', 'tsconfig.check.json'] },
   unused: { argv: [bin('knip', 'bin', 'knip.js')] },
   drift: { argv: [...fromSource, 'packages/protocol/codegen/check-drift.ts'] },
+  'vectors:verify': { argv: [...fromSource, 'packages/records/vectors/verify.ts'] },
   packaging: { built: true, argv: ['scripts/check-packaging.ts'] },
   ci: { built: true, argv: ['scripts/ci.ts'] },
 }
