@@ -21,24 +21,24 @@ const JVM = ['-Xmx512m']
 async function javaProduce(workload: Workload): Promise<Measurement> {
   const rate = /^([\d,]+) records sent, ([\d,.]+) records\/sec .*?, ([\d,.]+) ms 50th, .*?, ([\d,.]+) ms 99th/m
   const finished = await java('org.apache.kafka.tools.ProducerPerformance', [
-    ...[
-      '--topic',
-      workload.topic,
-      '--num-records',
-      String(workload.messages + workload.warmupMessages),
-      '--record-size',
-      String(workload.messageBytes),
-    ],
-    ...[
-      '--throughput',
-      '-1',
-      '--warmup-records',
-      String(workload.warmupMessages),
-      '--bootstrap-server',
-      workload.bootstrapServers,
-    ],
-    ...['--command-property', 'acks=all', '--command-property', `linger.ms=${LINGER_MS}`],
-    ...['--command-property', `batch.size=${BATCH_BYTES}`],
+    '--topic',
+    workload.topic,
+    '--num-records',
+    String(workload.messages + workload.warmupMessages),
+    '--record-size',
+    String(workload.messageBytes),
+    '--throughput',
+    '-1',
+    '--warmup-records',
+    String(workload.warmupMessages),
+    '--bootstrap-server',
+    workload.bootstrapServers,
+    '--command-property',
+    'acks=all',
+    '--command-property',
+    `linger.ms=${LINGER_MS}`,
+    '--command-property',
+    `batch.size=${BATCH_BYTES}`,
   ])
   return { ...finished.measured, ...parseRate(rate, finished.stdout) }
 }
@@ -46,8 +46,14 @@ async function javaProduce(workload: Workload): Promise<Measurement> {
 async function javaConsume(workload: Workload): Promise<Measurement> {
   const total = workload.messages + workload.warmupMessages
   const finished = await java('org.apache.kafka.tools.ConsumerPerformance', [
-    ...['--bootstrap-server', workload.bootstrapServers, '--topic', workload.topic, '--num-records', String(total)],
-    ...['--timeout', '60000'],
+    '--bootstrap-server',
+    workload.bootstrapServers,
+    '--topic',
+    workload.topic,
+    '--num-records',
+    String(total),
+    '--timeout',
+    '60000',
   ])
   // start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec
   const row = finished.stdout

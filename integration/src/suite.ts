@@ -18,11 +18,15 @@ export async function describeOn(
   define: (broker: SuiteBroker) => void,
   options: StartOptions = {},
 ): Promise<void> {
-  const reasons = await Promise.all([provider.available, ...needs].map((check) => check()))
+  const reasons = await Promise.all([provider.available(), ...needs.map((check) => check())])
   const reason = reasons.find((one) => one !== undefined)
+  // oxlint-disable-next-line vitest/no-conditional-tests -- what is missing on this machine is reported by name
   if (reason !== undefined) {
     const unused: SuiteBroker = { bootstrapServers: 'none: the suite is skipped' }
-    describe.skip(`${title} (skipped: ${reason})`, () => define(unused))
+    // oxlint-disable-next-line vitest/no-disabled-tests -- as above
+    describe.skip(`${title} (skipped: ${reason})`, () => {
+      define(unused)
+    })
     return
   }
   describe(`${title} on ${provider.name}`, () => {

@@ -34,7 +34,7 @@ async function openConsumer(workload: Workload, onMessages: (count: number, byte
     workload.topic,
     async (messages) => {
       let bytes = 0
-      for (const message of messages) bytes += message.value!.length
+      for (const message of messages) bytes += message.value.length
       onMessages(messages.length, bytes)
     },
     { partitionConcurrency: 3, signal: stop.signal },

@@ -66,7 +66,7 @@ async function kafkatsCodec(): Promise<Codec> {
     await import('@kafkats/client')
   const messages = values.map((value) => ({ value }))
   const metadata = encodeMetadata(12)
-  const encode = (): Buffer => encodeRecordBatchSync(createRecordBatch(messages as never, 0n, BigInt(TIMESTAMP)))
+  const encode = (): Buffer => encodeRecordBatchSync(createRecordBatch(messages, 0n, BigInt(TIMESTAMP)))
   return {
     'encode batch': { run: () => encode().length, expected: encode().length },
     'decode batch': {
@@ -132,14 +132,14 @@ async function kafkajsCodec(): Promise<Codec> {
   const require = createRequire(import.meta.url)
   const record = require('kafkajs/src/protocol/recordBatch/record/v0') as (fields: object) => object
   const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0') as {
-    RecordBatch(fields: object): Promise<{ buffer: Buffer }>
+    RecordBatch: (fields: object) => Promise<{ buffer: Buffer }>
   }
   const decodeBatch = require('kafkajs/src/protocol/recordBatch/v0/decoder') as (decoder: object) => Promise<{
     records: { offset: string; value: Buffer }[]
   }>
   const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object
   const { decode } = require('kafkajs/src/protocol/requests/metadata/v6/response') as {
-    decode(bytes: Buffer): Promise<{ topicMetadata: { partitionMetadata: unknown[] }[] }>
+    decode: (bytes: Buffer) => Promise<{ topicMetadata: { partitionMetadata: unknown[] }[] }>
   }
   const metadata = encodeMetadata(6)
   const encode = async (): Promise<Buffer> => {

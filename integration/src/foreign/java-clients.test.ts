@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { describeOn, uniqueName } from '../suite.ts'
 import { brokerUnderTest } from './broker-under-test.ts'
-import { kafkaTool, missing } from './tools.ts'
+import { consoleArguments, kafkaTool, missing } from './tools.ts'
 
 await describeOn("Kafka's console and performance clients", brokerUnderTest, [missing.java], (broker) => {
   const create = async (prefix: string, partitions: number): Promise<string> => {
@@ -24,25 +24,25 @@ await describeOn("Kafka's console and performance clients", brokerUnderTest, [mi
     await kafkaTool(
       'kafka-console-producer',
       [
-        ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic],
-        ...[
-          '--reader-property',
-          'parse.key=true',
-          '--reader-property',
-          'parse.headers=true',
-          '--reader-property',
-          'null.marker=NULL',
-        ],
+        '--bootstrap-server',
+        broker.bootstrapServers,
+        '--topic',
+        topic,
+        '--reader-property',
+        'parse.key=true',
+        '--reader-property',
+        'parse.headers=true',
+        '--reader-property',
+        'null.marker=NULL',
       ],
       { input: `${records.join('\n')}\n` },
     )
     const printed = await kafkaTool('kafka-console-consumer', [
-      ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--from-beginning', '--max-messages', '5'],
+      ...consoleArguments(broker.bootstrapServers, topic, 5),
       ...['print.key', 'print.headers', 'print.offset', 'print.partition'].flatMap((name) => [
         '--formatter-property',
         `${name}=true`,
       ]),
-      ...['--timeout-ms', '30000'],
     ])
     expect(printed.trimEnd().split('\n')).toEqual([
       'Partition:0\tOffset:0\th1:v1,h2:\tk0\tfirst',
@@ -58,23 +58,31 @@ await describeOn("Kafka's console and performance clients", brokerUnderTest, [mi
     async (codec) => {
       const topic = await create(`perf-${codec}`, 3)
       const produced = await kafkaTool('kafka-producer-perf-test', [
-        ...[
-          '--topic',
-          topic,
-          '--num-records',
-          '20000',
-          '--record-size',
-          '100',
-          '--throughput',
-          '-1',
-          '--bootstrap-server',
-          broker.bootstrapServers,
-        ],
-        ...['--command-property', 'acks=all', '--command-property', `compression.type=${codec}`],
+        '--topic',
+        topic,
+        '--num-records',
+        '20000',
+        '--record-size',
+        '100',
+        '--throughput',
+        '-1',
+        '--bootstrap-server',
+        broker.bootstrapServers,
+        '--command-property',
+        'acks=all',
+        '--command-property',
+        `compression.type=${codec}`,
       ])
       expect(produced.trimEnd().split('\n').at(-1)).toMatch(/^20000 records sent, /)
       const consumed = await kafkaTool('kafka-consumer-perf-test', [
-        ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--num-records', '20000', '--timeout', '30000'],
+        '--bootstrap-server',
+        broker.bootstrapServers,
+        '--topic',
+        topic,
+        '--num-records',
+        '20000',
+        '--timeout',
+        '30000',
       ])
       const columns = consumed
         .trimEnd()
@@ -96,19 +104,20 @@ await describeOn("Kafka's console and performance clients", brokerUnderTest, [mi
     const topic = await create('acks', 1)
     for (const acks of ['0', '1']) {
       await kafkaTool('kafka-producer-perf-test', [
-        ...[
-          '--topic',
-          topic,
-          '--num-records',
-          '5000',
-          '--record-size',
-          '50',
-          '--throughput',
-          '-1',
-          '--bootstrap-server',
-          broker.bootstrapServers,
-        ],
-        ...['--command-property', `acks=${acks}`, '--command-property', 'enable.idempotence=false'],
+        '--topic',
+        topic,
+        '--num-records',
+        '5000',
+        '--record-size',
+        '50',
+        '--throughput',
+        '-1',
+        '--bootstrap-server',
+        broker.bootstrapServers,
+        '--command-property',
+        `acks=${acks}`,
+        '--command-property',
+        'enable.idempotence=false',
       ])
     }
     const offsets = await kafkaTool('kafka-get-offsets', ['--bootstrap-server', broker.bootstrapServers, '--topic', topic])
@@ -118,25 +127,32 @@ await describeOn("Kafka's console and performance clients", brokerUnderTest, [mi
   test('the verifiable producer and consumer see every record once', async () => {
     const topic = await create('verifiable', 3)
     const produced = await kafkaTool('kafka-verifiable-producer', [
-      ...[
-        '--bootstrap-server',
-        broker.bootstrapServers,
-        '--topic',
-        topic,
-        '--max-messages',
-        '2000',
-        '--acks',
-        '-1',
-        '--throughput',
-        '-1',
-      ],
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--topic',
+      topic,
+      '--max-messages',
+      '2000',
+      '--acks',
+      '-1',
+      '--throughput',
+      '-1',
     ])
     const acknowledged = events(produced).filter((event) => event.name === 'producer_send_success')
     expect(acknowledged.map((event) => Number(event['value'])).toSorted((left, right) => left - right)).toEqual(upTo(2000))
 
     const consumed = await kafkaTool('kafka-verifiable-consumer', [
-      ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--group-id', uniqueName('verifiers')],
-      ...['--max-messages', '2000', '--reset-policy', 'earliest', '--verbose'],
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--topic',
+      topic,
+      '--group-id',
+      uniqueName('verifiers'),
+      '--max-messages',
+      '2000',
+      '--reset-policy',
+      'earliest',
+      '--verbose',
     ])
     const seen = events(consumed)
     const values = seen.filter((event) => event.name === 'record_data').map((event) => Number(event['value']))

@@ -28,8 +28,17 @@ await describeOn("Kafka's consumer group tools", brokerUnderTest, [missing.java]
       { input: `${lines.join('\n')}\n` },
     )
     const printed = await kafkaTool('kafka-console-consumer', [
-      ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--group', group, '--from-beginning'],
-      ...['--max-messages', '20', '--timeout-ms', '30000'],
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--topic',
+      topic,
+      '--group',
+      group,
+      '--from-beginning',
+      '--max-messages',
+      '20',
+      '--timeout-ms',
+      '30000',
     ])
     expect(printed.trimEnd().split('\n').toSorted()).toEqual(lines.map((line) => line.split('\t')[1]!).toSorted())
     return { topic, group }
@@ -43,7 +52,7 @@ await describeOn("Kafka's consumer group tools", brokerUnderTest, [missing.java]
     )
     let rows = offsetRows(await groups('--describe', '--group', group), group)
     expect(rows.map((row) => row.topic)).toEqual([topic, topic])
-    expect(rows.map((row) => row.partition).toSorted()).toEqual([0, 1])
+    expect(new Set(rows.map((row) => row.partition))).toEqual(new Set([0, 1]))
     expect(rows.every((row) => row.current === row.end && row.lag === 0)).toBe(true)
     expect(rows.reduce((sum, row) => sum + row.current, 0)).toBe(20)
 

@@ -76,8 +76,15 @@ await describeOn("Kafka's topic and configuration tools", brokerUnderTest, [miss
     await configs('--alter', '--delete-config', 'max.message.bytes')
     expect(await configs('--describe')).not.toContain('max.message.bytes')
     const wrong = await tryKafkaTool('kafka-configs', [
-      ...['--bootstrap-server', broker.bootstrapServers, '--entity-type', 'topics', '--entity-name', topic],
-      ...['--alter', '--add-config', 'retention.ms=soon'],
+      '--bootstrap-server',
+      broker.bootstrapServers,
+      '--entity-type',
+      'topics',
+      '--entity-name',
+      topic,
+      '--alter',
+      '--add-config',
+      'retention.ms=soon',
     ])
     expect(wrong.stdout + wrong.stderr).toContain('InvalidConfigurationException')
   })

@@ -38,18 +38,19 @@ describe.skipIf(reason !== undefined)(
         ])
         for (const codec of CODECS) {
           await kafkaTool('kafka-producer-perf-test', [
-            ...[
-              '--topic',
-              topic,
-              '--num-records',
-              String(RECORDS_PER_CODEC),
-              '--record-size',
-              '200',
-              '--throughput',
-              '-1',
-              ...at,
-            ],
-            ...['--command-property', 'acks=all', '--command-property', `compression.type=${codec}`],
+            '--topic',
+            topic,
+            '--num-records',
+            String(RECORDS_PER_CODEC),
+            '--record-size',
+            '200',
+            '--throughput',
+            '-1',
+            ...at,
+            '--command-property',
+            'acks=all',
+            '--command-property',
+            `compression.type=${codec}`,
           ])
         }
         const read = [

@@ -32,6 +32,12 @@ export function tryKafkaTool(tool: KafkaTool, args: readonly string[], options: 
   return runJava(MAIN_CLASSES[tool], args, options)
 }
 
+/** What the console consumer needs to read the first `count` records of a topic, or fail. */
+export function consoleArguments(bootstrapServers: string, topic: string, count: number): string[] {
+  const read = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '30000']
+  return ['--bootstrap-server', bootstrapServers, '--topic', topic, ...read]
+}
+
 /** The main class, for a tool that is run as a process beside the test. */
 export function mainClassOf(tool: KafkaTool): string {
   return MAIN_CLASSES[tool]

@@ -102,6 +102,11 @@ export async function read(consumer: Consumer, count: number): Promise<Seen[]> {
   return records
 }
 
+/** For `toSorted`: numbers by size. */
+export function ascending(left: number, right: number): number {
+  return left - right
+}
+
 /** Waits for a condition, not for a time. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + WAIT_LIMIT_MS

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { javaArguments, runOk } from '@millrace/testkit'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { kafkaTool, mainClassOf } from '../foreign/tools.ts'
+import { consoleArguments, kafkaTool, mainClassOf } from '../foreign/tools.ts'
 import { uniqueName, type SuiteBroker } from '../suite.ts'
-import { Clients, read, seen, until, type Seen } from './clients.ts'
+import { ascending, Clients, read, seen, until, type Seen } from './clients.ts'
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
@@ -27,9 +27,8 @@ export function interoperation(broker: SuiteBroker): void {
         { key: 'k3', value: null },
       ])
       const printed = await kafkaTool('kafka-console-consumer', [
-        ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--from-beginning', '--max-messages', '3'],
+        ...consoleArguments(broker.bootstrapServers, topic, 3),
         ...['print.key', 'print.headers', 'print.offset'].flatMap((name) => ['--formatter-property', `${name}=true`]),
-        ...['--timeout-ms', '30000'],
       ])
       expect(printed.trimEnd().split('\n')).toEqual([
         'Offset:0\th:x,h:y\tk1\tfirst',
@@ -45,8 +44,16 @@ export function interoperation(broker: SuiteBroker): void {
       await kafkaTool(
         'kafka-console-producer',
         [
-          ...['--bootstrap-server', broker.bootstrapServers, '--topic', topic, '--compression-codec', codec],
-          ...['--reader-property', 'parse.key=true', '--reader-property', 'parse.headers=true'],
+          '--bootstrap-server',
+          broker.bootstrapServers,
+          '--topic',
+          topic,
+          '--compression-codec',
+          codec,
+          '--reader-property',
+          'parse.key=true',
+          '--reader-property',
+          'parse.headers=true',
         ],
         { input: keys.map((key) => `from:java\t${key}\tvalue of ${key}\n`).join('') },
       )
@@ -75,14 +82,16 @@ export function interoperation(broker: SuiteBroker): void {
         for await (const record of consumer) records.push(seen(record))
       })()
       await until(() => consumer.assignment.length === 2 && java.assigned().length === 2, 'two partitions for each')
-      expect([...consumer.assignment.map(({ partition }) => partition), ...java.assigned()].toSorted()).toEqual([0, 1, 2, 3])
+      expect([...consumer.assignment.map(({ partition }) => partition), ...java.assigned()].toSorted(ascending)).toEqual([
+        0, 1, 2, 3,
+      ])
       await clients.producer().sendAll(
         topic,
         Array.from({ length: 200 }, (_, index) => ({ value: `${index}`, partition: index % 4 })),
       )
       await until(() => records.length + java.values().length >= 200, 'all 200 records')
       const values = [...records.map((record) => Number(record.value)), ...java.values().map(Number)]
-      expect(values.toSorted((left, right) => left - right)).toEqual(Array.from({ length: 200 }, (_, index) => index))
+      expect(values.toSorted(ascending)).toEqual(Array.from({ length: 200 }, (_, index) => index))
       expect(records).toHaveLength(100)
 
       await java.stop()

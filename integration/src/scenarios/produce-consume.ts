@@ -172,9 +172,9 @@ export function produceAndConsume(broker: SuiteBroker): void {
       const first = read(latest, 1)
       await assigned
       // The position is looked up after the assignment, so more than one record may come too early for it.
-      let isRead = false
-      void first.finally(() => (isRead = true))
-      while (!isRead) await producer.send({ topic, value: 'after' })
+      const progress = { isRead: false }
+      void first.finally(() => (progress.isRead = true))
+      while (!progress.isRead) await producer.send({ topic, value: 'after' })
       expect((await first)[0]!.value).toBe('after')
       const none = clients.consumer(topic, uniqueName('none'), { autoOffsetReset: 'none' })
       await expect(read(none, 1)).rejects.toMatchObject({ name: 'NoOffsetError' })

@@ -12,9 +12,13 @@ describe('SeededRandom', () => {
 
   test('fills its range evenly', () => {
     const random = new SeededRandom(1)
-    const counts = Array.from({ length: 10 }, () => 0)
-    for (let index = 0; index < 100_000; index++) counts[random.between(0, 9)]!++
-    for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(500)
+    const counts = new Map<number, number>()
+    for (let index = 0; index < 100_000; index++) {
+      const drawn = random.between(0, 9)
+      counts.set(drawn, (counts.get(drawn) ?? 0) + 1)
+    }
+    expect(counts.size).toBe(10)
+    for (const count of counts.values()) expect(Math.abs(count - 10_000)).toBeLessThan(500)
   })
 
   test('next stays in [0, 1) and between includes both ends', () => {

@@ -51,7 +51,9 @@ export class SimNetwork {
 
   /** Cuts every connection to the endpoint; new ones are possible. */
   cut(endpoint: Endpoint): void {
-    for (const connection of [...(this.#connections.get(keyOf(endpoint)) ?? [])]) connection.reset()
+    const connections = this.#connections.get(keyOf(endpoint))
+    // A copy: each that is reset leaves the set.
+    if (connections !== undefined) for (const connection of Array.from(connections)) connection.reset()
   }
 
   readonly connect = (endpoint: Endpoint, handler: TransportHandler): Transport => {

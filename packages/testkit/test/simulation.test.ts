@@ -24,13 +24,13 @@ const FAULTS: readonly NetworkFaults[] = [
 
 describe('a broker with producers and a consumer group on a faulty network', () => {
   test.each(seeds)('seed %i: nothing acknowledged is lost, doubled or out of order', async (seed) => {
-    try {
-      await simulate(seed)
-    } catch (error) {
+    const history = await simulate(seed).catch((error: unknown) => {
       throw new Error(`replay with MILLRACE_SEED=${seed}: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       })
-    }
+    })
+    expect(checkHistory(history, { readToEnd: true }), `replay with MILLRACE_SEED=${seed}`).toEqual([])
+    expect(history.events.filter((event) => event.kind === 'acked')).toHaveLength(PRODUCERS * RECORDS_PER_PRODUCER)
   })
 
   test('a run is a function of its seed', async () => {
@@ -59,10 +59,6 @@ async function simulate(seed: number): Promise<History> {
   cluster.network.faults = { ...faults, refuse: 0, cut: 0 }
   await run.readToEnd()
   cluster.stop()
-
-  expect(checkHistory(run.history, { readToEnd: true })).toEqual([])
-  const acked = run.history.events.filter((event) => event.kind === 'acked').length
-  expect(acked).toBe(PRODUCERS * RECORDS_PER_PRODUCER)
   return run.history
 }
 
@@ -122,8 +118,8 @@ class Run {
       .runUntil(() => this.#failure !== null || isRead(), QUIET_LIMIT_MS)
       .catch((error: unknown) => {
         // What nobody reads is lost: the checker says which, and where it was.
-        expect(checkHistory(this.history, { readToEnd: true })).toEqual([])
-        throw error
+        const anomalies = checkHistory(this.history, { readToEnd: true }).map(({ kind, message }) => `${kind}: ${message}`)
+        throw new Error([String(error), ...anomalies].join('\n'), { cause: error })
       })
     await clock.settle(Promise.all([...this.#ending, ...this.#members.map((member) => member.leave())]), QUIET_LIMIT_MS)
     if (this.#failure !== null) throw this.#failure.error

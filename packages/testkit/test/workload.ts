@@ -1,6 +1,7 @@
 import { Consumer, type AssignorName } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
-import { History, SeededRandom, type SimCluster } from '@millrace/testkit'
+import type { History, SeededRandom } from '@millrace/testkit'
+import { type SimCluster } from '@millrace/testkit'
 
 export const TOPIC = 'events'
 export const PARTITIONS = 3
