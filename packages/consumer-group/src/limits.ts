@@ -18,9 +18,6 @@ export const DELIVERY_CLOCK_EVERY = 64
 /** The application's progress is looked at so many times per `maxPollIntervalMs`. */
 export const POLL_CHECKS_PER_INTERVAL = 4
 
-/** Times that a commit is tried again before its failure is reported. */
-export const COMMIT_ATTEMPTS_MAX = 10
-
 /** Longest group id, as Kafka's string fields can hold it. */
 export const GROUP_ID_BYTES_MAX = 32_767
 
