@@ -1,0 +1,77 @@
+import { ErrorCode } from '@millrace/protocol'
+import { deleteGroupsApi } from '@millrace/protocol/apis/delete-groups'
+import { joinGroupApi } from '@millrace/protocol/apis/join-group'
+import { offsetCommitApi } from '@millrace/protocol/apis/offset-commit'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { expect, onTestFinished, test } from 'vitest'
+import { startBroker, type TestBroker } from '../../test/core-fixtures.ts'
+import { FaultyStorage } from '../../test/faulty-storage.ts'
+import { commitRequest, committed, joinRequest, stablePair } from '../../test/group-requests.ts'
+import { MemoryStorage } from '../storage/memory-storage.ts'
+
+interface FullDisk extends TestBroker {
+  full: boolean
+  readonly events: unknown[]
+}
+
+function brokerOnADisk(): FullDisk {
+  const state = { full: false }
+  const storage = new FaultyStorage(new MemoryStorage(), () => (state.full ? 'error' : 'none'))
+  const broker = startBroker({ storage })
+  broker.createTopic('orders')
+  const events: unknown[] = []
+  const listen = (event: unknown): void => void events.push(event)
+  subscribe('millrace.broker.storage.failed', listen)
+  onTestFinished(() => void unsubscribe('millrace.broker.storage.failed', listen))
+  return Object.defineProperty({ ...broker, full: false, events }, 'full', { set: (full: boolean) => void (state.full = full) })
+}
+
+function commit(broker: TestBroker, offset: number): number {
+  return broker.client.ask(offsetCommitApi, 9, commitRequest('simple', { orders: [offset] })).topics[0]!.partitions[0]!.errorCode
+}
+
+test('a commit that cannot be stored is a retriable error and did not happen; later ones go on', () => {
+  const broker = brokerOnADisk()
+  expect(commit(broker, 1)).toBe(ErrorCode.NONE)
+  broker.full = true
+  expect(commit(broker, 2)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 1 })
+  expect(broker.events).toMatchObject([{ what: 'write the state of group simple', error: { name: 'StorageError' } }])
+  broker.full = false
+  expect(commit(broker, 3)).toBe(ErrorCode.NONE)
+  expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 3 })
+})
+
+test('a group that cannot be stored is not made, nor deleted', () => {
+  const broker = brokerOnADisk()
+  commit(broker, 1)
+  broker.full = true
+  expect(broker.client.ask(joinGroupApi, 9, joinRequest({ groupId: 'new' })).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  expect(broker.core.services.groups.group('new')).toBeUndefined()
+  const [deleted] = broker.client.ask(deleteGroupsApi, 2, { groupsNames: ['simple'] }).results
+  expect(deleted!.errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  broker.full = false
+  expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 1 })
+})
+
+test('an assignment that cannot be stored is given to nobody; the members join again', () => {
+  const broker = brokerOnADisk()
+  const { a, b } = stablePair(broker.core)
+  a.join()
+  b.join()()
+  a.generation = b.generation = 3
+  const following = b.sync()
+  broker.full = true
+  const leading = a.sync({ [a.id]: 'A3', [b.id]: 'B3' })
+  for (const sync of [leading, following]) {
+    expect(sync()).toMatchObject({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, assignment: Buffer.alloc(0) })
+  }
+  expect(broker.core.services.groups.group('g')!.state).toBe('PreparingRebalance')
+  broker.full = false
+  const again = b.join()
+  expect(a.join()()).toMatchObject({ errorCode: 0, generationId: 4 })
+  expect(again()).toMatchObject({ errorCode: 0, generationId: 4 })
+  a.sync({ [a.id]: 'A4', [b.id]: 'B4' })
+  b.generation = 4
+  expect(b.sync()()!.assignment.toString()).toBe('B4')
+})
