@@ -2,6 +2,7 @@ import { ErrorCode } from '@millrace/protocol'
 import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
 import type { SyncGroupResponse } from '@millrace/protocol/apis/sync-group'
 import fc from 'fast-check'
+import assert from 'node:assert'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../test/core-fixtures.ts'
@@ -129,15 +130,16 @@ class Group {
         actor.syncing = null
         actor.told(synced.errorCode, 'heartbeat')
       }
-      expect(actor.member.client.isClosed).toBe(false)
+      assert(!actor.member.client.isClosed, 'the broker cut a connection')
     }
     const group = this.broker.core.services.groups.group('g')
     if (group === undefined) return
-    expect(group.generation).toBeGreaterThanOrEqual(this.generation)
+    assert(group.generation >= this.generation, 'a generation went back')
     this.generation = group.generation
-    expect(group.leader === null || group.members.has(group.leader)).toBe(true)
-    expect([...group.members.values()].filter(({ awaitingJoin }) => awaitingJoin !== null)).toHaveLength(group.awaitingJoinCount)
-    expect(group.state !== 'Empty' || group.members.size === 0).toBe(true)
+    assert(group.leader === null || group.members.has(group.leader), 'the leader is no member')
+    const awaiting = [...group.members.values()].filter(({ awaitingJoin }) => awaitingJoin !== null)
+    assert.equal(awaiting.length, group.awaitingJoinCount)
+    assert(group.state !== 'Empty' || group.members.size === 0, 'an empty group has members')
   }
 
   /** Members that only do what they are told. */

@@ -162,7 +162,8 @@ export class ClassicGroup {
   supportsProtocols(protocolType: string, protocols: readonly MemberProtocol[]): boolean {
     if (this.#state === 'Empty') return protocolType !== '' && protocols.length > 0
     if (this.#protocolType !== protocolType) return false
-    return protocols.some(({ name }) => this.#supporters.get(name) === this.members.size)
+    // Without members, as when all have left in the middle of a rebalance, any protocol will do (ClassicGroup.supportsProtocols).
+    return protocols.some(({ name }) => (this.#supporters.get(name) ?? 0) === this.members.size)
   }
 
   add(member: ClassicMember, join: Deferred<JoinGroupResponse> | null, protocolType: string | null = this.#protocolType): void {

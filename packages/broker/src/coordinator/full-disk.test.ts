@@ -10,7 +10,7 @@ import { commitRequest, committed, joinRequest, stablePair } from '../../test/gr
 import { MemoryStorage } from '../storage/memory-storage.ts'
 
 interface FullDisk extends TestBroker {
-  full: boolean
+  setFull(full: boolean): void
   readonly events: unknown[]
 }
 
@@ -23,7 +23,13 @@ function brokerOnADisk(): FullDisk {
   const listen = (event: unknown): void => void events.push(event)
   subscribe('millrace.broker.storage.failed', listen)
   onTestFinished(() => void unsubscribe('millrace.broker.storage.failed', listen))
-  return Object.defineProperty({ ...broker, full: false, events }, 'full', { set: (full: boolean) => void (state.full = full) })
+  return {
+    ...broker,
+    events,
+    setFull: (full) => {
+      state.full = full
+    },
+  }
 }
 
 function commit(broker: TestBroker, offset: number): number {
@@ -33,11 +39,11 @@ function commit(broker: TestBroker, offset: number): number {
 test('a commit that cannot be stored is a retriable error and did not happen; later ones go on', () => {
   const broker = brokerOnADisk()
   expect(commit(broker, 1)).toBe(ErrorCode.NONE)
-  broker.full = true
+  broker.setFull(true)
   expect(commit(broker, 2)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 1 })
   expect(broker.events).toMatchObject([{ what: 'write the state of group simple', error: { name: 'StorageError' } }])
-  broker.full = false
+  broker.setFull(false)
   expect(commit(broker, 3)).toBe(ErrorCode.NONE)
   expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 3 })
 })
@@ -45,12 +51,12 @@ test('a commit that cannot be stored is a retriable error and did not happen; la
 test('a group that cannot be stored is not made, nor deleted', () => {
   const broker = brokerOnADisk()
   commit(broker, 1)
-  broker.full = true
+  broker.setFull(true)
   expect(broker.client.ask(joinGroupApi, 9, joinRequest({ groupId: 'new' })).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   expect(broker.core.services.groups.group('new')).toBeUndefined()
   const [deleted] = broker.client.ask(deleteGroupsApi, 2, { groupsNames: ['simple'] }).results
   expect(deleted!.errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-  broker.full = false
+  broker.setFull(false)
   expect(committed(broker.client, 'simple')).toEqual({ 'orders-0': 1 })
 })
 
@@ -61,13 +67,13 @@ test('an assignment that cannot be stored is given to nobody; the members join a
   b.join()()
   a.generation = b.generation = 3
   const following = b.sync()
-  broker.full = true
+  broker.setFull(true)
   const leading = a.sync({ [a.id]: 'A3', [b.id]: 'B3' })
   for (const sync of [leading, following]) {
     expect(sync()).toMatchObject({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, assignment: Buffer.alloc(0) })
   }
   expect(broker.core.services.groups.group('g')!.state).toBe('PreparingRebalance')
-  broker.full = false
+  broker.setFull(false)
   const again = b.join()
   expect(a.join()()).toMatchObject({ errorCode: 0, generationId: 4 })
   expect(again()).toMatchObject({ errorCode: 0, generationId: 4 })
