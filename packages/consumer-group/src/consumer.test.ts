@@ -161,6 +161,26 @@ describe('reading', () => {
     )
   })
 
+  test('a signal ends the loop, waiting or not, with what was in hand handled', async () => {
+    const topic = await newTopic(1)
+    await producer.sendAll(topic, numbered(0, 2))
+    await using consumer = newConsumer(topic, 'signal')
+    const first = new AbortController()
+    const impatient = async (): Promise<void> => {
+      for await (const { offset } of consumer.records({ signal: first.signal })) if (offset === 0) first.abort('enough')
+    }
+    await expect(impatient()).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' })
+    const second = new AbortController()
+    const loop = consumer.batches({ signal: second.signal })
+    expect([...(await loop.next()).value!].map(({ offset }) => offset)).toEqual([1])
+    const waiting = loop.next()
+    second.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+    await consumer.commit()
+    expect(await committedOf('signal', topic)).toEqual([2])
+  })
+
   test('only one loop at a time, and none after close', async () => {
     const topic = await newTopic(1)
     const consumer = newConsumer(topic, 'busy')

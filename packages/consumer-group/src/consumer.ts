@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
+import { aborted, ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
 import { resolveConsumerOptions, type ConsumerConfig, type ConsumerOptions } from './config.ts'
 import { ConsumerCore } from './consumer-core.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
@@ -10,6 +10,11 @@ import { Loading } from './fetch/record-feed.ts'
 import { nextTurn } from './io/turn.ts'
 import { DELIVERY_CLOCK_EVERY, DELIVERY_SLICE_MS } from './limits.ts'
 import type { TopicPartition } from './topic-partition.ts'
+
+export interface LoopOptions {
+  /** Ends the loop by throwing ABORTED as soon as it asks for more. */
+  readonly signal?: AbortSignal | undefined
+}
 
 /** Gives out the next record or batch: null when there is none yet. */
 type Pull<Item> = () => Item | Loading | null
@@ -62,9 +67,14 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
     return this.#iterate(() => this.#core.pullRecord())
   }
 
+  /** As iterating the consumer itself, with options. */
+  records(options: LoopOptions = {}): AsyncIterableIterator<ConsumerRecord> {
+    return this.#iterate(() => this.#core.pullRecord(), options.signal)
+  }
+
   /** The records, many of one partition at a time: at most `maxPollRecords`. A batch counts as handled as a whole. */
-  batches(): AsyncIterableIterator<ConsumerBatch> {
-    return this.#iterate(() => this.#core.pullBatch())
+  batches(options: LoopOptions = {}): AsyncIterableIterator<ConsumerBatch> {
+    return this.#iterate(() => this.#core.pullBatch(), options.signal)
   }
 
   /** Calls `listener` at each such event until the returned function is called. */
@@ -104,19 +114,28 @@ export class Consumer implements AsyncDisposable, AsyncIterable<ConsumerRecord> 
     return this.close()
   }
 
-  #iterate<Item>(pull: Pull<Item>): AsyncIterableIterator<Item> {
+  #iterate<Item>(pull: Pull<Item>, signal?: AbortSignal): AsyncIterableIterator<Item> {
     if (this.#isIterated) throw consumerBusy()
     if (this.#closed !== null) throw consumerClosed()
     this.#isIterated = true
     this.#isStopped = false
     let isOver = false
+    const onAbort = (): void => this.#waiter?.end(aborted(signal!))
     const over = (): void => {
       if (isOver) return
       isOver = true
       this.#isIterated = false
+      signal?.removeEventListener('abort', onAbort)
     }
+    signal?.addEventListener('abort', onAbort)
     const iterator: AsyncIterableIterator<Item> = {
-      next: () => (isOver ? Promise.resolve({ done: true, value: undefined }) : this.#next(pull, over)),
+      next: () => {
+        if (isOver) return Promise.resolve({ done: true, value: undefined })
+        if (signal?.aborted !== true) return this.#next(pull, over)
+        this.#core.handled()
+        over()
+        return Promise.reject(aborted(signal))
+      },
       return: () => {
         // break, return or throw in the loop's body: what is in hand goes back.
         if (!isOver) this.#core.putBack()

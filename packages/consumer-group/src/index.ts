@@ -1,4 +1,4 @@
-export { Consumer } from './consumer.ts'
+export { Consumer, type LoopOptions } from './consumer.ts'
 export type { AssignorName, ConsumerOptions } from './config.ts'
 export type { ConsumerRecord, ConsumerRecordHeader } from './consumer-record.ts'
 export { CommitError, NoOffsetError, UnreadableRecordError } from './errors.ts'

@@ -44,7 +44,7 @@ test('nothing is lost, repeated or reordered by a producer and a consumer that l
     })()
     for (let restart = 1; restart <= RESTARTS; restart++) {
       const enough = (RECORDS * restart) / (RESTARTS + 1)
-      while (stored < enough || count < enough / 2) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => stored >= enough && count >= enough / 2)
       await broker.close()
       broker = await Broker.start({ port, dataDir, numPartitions: 3 })
     }
@@ -59,3 +59,7 @@ test('nothing is lost, repeated or reordered by a producer and a consumer that l
     await rm(dataDir, { recursive: true })
   }
 })
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -197,6 +197,19 @@ describe('flush and close', () => {
     await Promise.all(sent)
   })
 
+  test('a signal ends the wait of a flush, and nothing else', async () => {
+    const options = { bootstrapServers: '127.0.0.1:1', lingerMs: 0 }
+    const producer = new Producer(options)
+    const failure = producer.send({ topic: 't', value: 'v' }).catch((error: unknown) => error)
+    const controller = new AbortController()
+    const flushed = producer.flush({ signal: controller.signal })
+    controller.abort()
+    await expect(flushed).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(producer.flush({ signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+    await producer.close({ timeoutMs: 0 })
+    expect(await failure).toMatchObject({ code: 'PRODUCER_CLOSED' })
+  })
+
   test('close stores what was sent, and then refuses', async () => {
     const topic = await newTopic(1)
     const producer = new Producer({ bootstrapServers: broker.bootstrapServers, lingerMs: 50_000 })

@@ -1,5 +1,12 @@
 import { KafkaError } from '@millrace/protocol'
-import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment, type Timer } from '@millrace/client/internal'
+import {
+  aborted,
+  ClusterClient,
+  nodeEnvironment,
+  pickClientOptions,
+  type Environment,
+  type Timer,
+} from '@millrace/client/internal'
 import { initProducerIdApi } from '@millrace/protocol/apis/init-producer-id'
 import { produceApi, type ProduceResponse } from '@millrace/protocol/apis/produce'
 import { Accumulator } from './accumulator.ts'
@@ -18,6 +25,10 @@ import { arriveAll, type WaitingSend } from './waiting-sends.ts'
 
 const LAST_PRODUCE_VERSION_BY_NAME = 12
 const NO_TRANSACTION = { transactionalId: null, transactionTimeoutMs: 0x7fffffff, enable2Pc: false, keepPreparedTxn: false }
+
+export interface FlushOptions {
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface CloseOptions {
   /** How long records that were sent may take to be stored; those that are not by then fail. Default: `deliveryTimeoutMs`. */
@@ -97,18 +108,28 @@ export class Producer implements AsyncDisposable {
     })
   }
 
-  /** Sends at once what lingers, and waits until everything sent before is stored or failed. Never rejects. */
-  flush(): Promise<void> {
+  /**
+   * Sends at once what lingers, and waits until everything sent before is stored or failed. Failures are for the sends to tell.
+   * @throws {KafkaError} ABORTED, as a rejection: by the signal, which ends only the wait
+   */
+  flush(options: FlushOptions = {}): Promise<void> {
+    const { signal } = options
     if (this.#isOver) return Promise.resolve()
+    if (signal?.aborted === true) return Promise.reject(aborted(signal))
     this.#flushing++
-    return new Promise<void>((resolve) => {
+    let onAbort: (() => void) | undefined
+    return new Promise<void>((resolve, reject) => {
+      if (signal !== undefined) signal.addEventListener('abort', (onAbort = () => reject(aborted(signal))))
       const wait = new FlushWait(resolve)
       wait.expect(1)
       for (const batch of this.#accumulator.incomplete) addFlush(batch, wait)
       for (const send of this.#backlog.all()) addFlush(send, wait)
       this.#schedule()
       wait.arrived()
-    }).finally(() => this.#flushing--)
+    }).finally(() => {
+      this.#flushing--
+      if (onAbort !== undefined) signal!.removeEventListener('abort', onAbort)
+    })
   }
 
   /** Flushes, for at most `timeoutMs`, then disconnects. What is not stored by then fails with PRODUCER_CLOSED. */
