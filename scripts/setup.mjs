@@ -18,7 +18,7 @@ export function developmentNode() {
   const name = process.platform === 'win32' ? 'node.exe' : 'node'
   const installed = join(root, 'node_modules', 'node', 'bin', name)
   if (existsSync(installed)) return installed
-  fail(
+  return fail(
     `Node ${process.version} is too old and no Node ${DEVELOPMENT_NODE} could be installed for ${process.platform}-${process.arch}; install Node ${DEVELOPMENT_NODE} and try again`,
   )
 }

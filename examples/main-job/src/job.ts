@@ -63,7 +63,7 @@ function join(name: string, bootstrapServers: string, groupId: string, topic: st
 async function read({ name, consumer }: Member, tally: Tally, stop: AbortController): Promise<void> {
   for await (const { partition, offset, key, value } of consumer) {
     if (!tally.take(name, Date.now())) break
-    console.log(`${name}  partition ${partition}  offset ${String(offset).padStart(4)}  ${key}  ${value}`)
+    console.log(`${name}  partition ${partition}  offset ${String(offset).padStart(4)}  ${String(key)}  ${String(value)}`)
     if (tally.full) stop.abort()
   }
 }

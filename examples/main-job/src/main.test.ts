@@ -59,7 +59,11 @@ test('streams readings and the lines of a file to two members and sums up', asyn
   const lineEvents = lines.filter((line) => / {2}lines\.txt:\d+ {2}line \d+ ü$/.test(line))
   // 301 events cannot all be lines of a file of 300, so both sources came through.
   expect(lineEvents.length).toBeGreaterThan(0)
-  expect(lines.some((line) => /^member-[12] {2}partition [0-2] {2}offset +\d+ {2}(?:cpu-\d+|memory|disk|network-[^ ]+) {2}\{"/.test(line))).toBe(true)
+  expect(
+    lines.some((line) =>
+      /^member-[12] {2}partition [0-2] {2}offset +\d+ {2}(?:cpu-\d+|memory|disk|network-[^ ]+) {2}\{"/.test(line),
+    ),
+  ).toBe(true)
   expect(lines.filter((line) => /^member-[12] {2}partition/.test(line))).toHaveLength(301)
   expect(run.output()).toMatch(/read 301 events in [\d.]+ s \(.*\)\nmember-1 \d+ \(\d+ %\), member-2 \d+ \(\d+ %\)\n$/)
   await rm(folder, { recursive: true })

@@ -7,7 +7,7 @@ const bootstrapServers = 'localhost:9092'
 
 function refusal(options: Record<string, unknown>): ConfigError {
   try {
-    resolveClientOptions({ bootstrapServers, ...options } as unknown as ClusterClientOptions)
+    resolveClientOptions({ bootstrapServers, ...options })
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
@@ -103,6 +103,7 @@ test.each([
   ['retryBackoffMs', -1],
   ['clientId', ''],
   ['clientId', 7],
+  ['clientId', 'é'.repeat(16_384)],
   ['metadataRecoveryStrategy', 'maybe'],
   ['allowAutoCreateTopics', 1],
   ['maxInFlightRequestsPerConnection', 0],
@@ -122,6 +123,13 @@ test('refuses an option that does not exist, and says which one comes close', ()
 test.each(['ssl', 'sasl', 'saslMechanism', 'sslCa', 'tls'])('refuses %s: not supported yet', (option) => {
   expect(refusal({ [option]: {} }).message).toContain('not supported yet')
 })
+
+test.each(['saslPassword', 'saslJaasConfig', 'sslKeyPassword', 'password', 'oauthToken'])(
+  'keeps the value of %s out of the message',
+  (option) => {
+    expect(refusal({ [option]: 'hunter2' }).message).toMatch(new RegExp(`^${option}: the value \\(not shown\\) is not allowed`))
+  },
+)
 
 test('refuses a security protocol that would need TLS or SASL', () => {
   expect(refusal({ securityProtocol: 'SASL_SSL' }).message).toContain('not supported yet')

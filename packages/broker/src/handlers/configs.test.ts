@@ -31,7 +31,7 @@ function alter(
 
 const set = (name: string, value: string | null, configOperation = SET): AlterableConfig => ({
   name,
-  configOperation: configOperation!,
+  configOperation: configOperation,
   value,
 })
 

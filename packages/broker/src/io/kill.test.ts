@@ -25,7 +25,7 @@ async function startProcess(dataDir: string): Promise<{ child: ChildProcess; por
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const port = await new Promise<number>((resolve, reject) => {
-    createInterface({ input: child.stdout! }).once('line', (line) => resolve(Number(line)))
+    createInterface({ input: child.stdout }).once('line', (line) => resolve(Number(line)))
     child.once('exit', (code, signal) => reject(new Error(`the broker ended with ${code ?? signal}`)))
   })
   return { child, port }

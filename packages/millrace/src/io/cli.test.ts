@@ -36,7 +36,7 @@ function temporaryDirectory(): string {
 function reach(address: string): Promise<void> {
   const [host, port] = address.split(':')
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), host!)
+    const socket = connect(Number(port), host)
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.destroy()
