@@ -6,12 +6,13 @@ import { WAITING_SENDS_MAX } from './limits.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import { checkTopicName } from './record.ts'
 import { StickyPartitioner } from './sticky-partitioner.ts'
+import { WaitingLine } from './waiting-line.ts'
 import { failWaitingSend, type WaitingSend } from './waiting-sends.ts'
 
 /** A topic that was sent to, and the sends that wait for its metadata or for memory, first come first served. */
 export interface ProducerTopic {
   readonly queues: TopicQueues
-  readonly waiting: WaitingSend[]
+  readonly waiting: WaitingLine
   /** Whether its metadata is being awaited. */
   isAwaited: boolean
   /** Why its metadata did not come at the last try. */
@@ -48,7 +49,7 @@ export class TopicBacklog {
   /** When the first send gives up waiting. */
   get deadline(): number {
     let deadline = Infinity
-    for (const topic of this.#backlogged) deadline = Math.min(deadline, topic.waiting[0]!.deadline)
+    for (const topic of this.#backlogged) deadline = Math.min(deadline, topic.waiting.first!.deadline)
     return deadline
   }
 
@@ -59,7 +60,7 @@ export class TopicBacklog {
     checkTopicName(name)
     const { config, environment } = this.#options
     const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, () => environment.random()))
-    const topic: ProducerTopic = { queues, waiting: [], isAwaited: false, lastError: null }
+    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), isAwaited: false, lastError: null }
     this.#topics.set(name, topic)
     return topic
   }
@@ -122,27 +123,28 @@ export class TopicBacklog {
 
   #drain(topic: ProducerTopic, now: number): void {
     const { waiting } = topic
-    let done = 0
-    while (done < waiting.length && this.#options.resume(topic, waiting[done]!, now)) done++
-    this.#isShortOfMemory = done < waiting.length
-    waiting.splice(0, done)
-    this.#count -= done
+    for (let send = waiting.first; send !== undefined; send = waiting.first) {
+      if (!this.#options.resume(topic, send, now)) {
+        this.#isShortOfMemory = true
+        return
+      }
+      waiting.removeFirst()
+      this.#count--
+    }
   }
 
   #expire(topic: ProducerTopic, now: number): void {
     const { waiting, queues } = topic
-    let expired = 0
-    while (expired < waiting.length && waiting[expired]!.deadline <= now) {
-      const send = waiting[expired++]!
+    for (let send = waiting.first; send !== undefined && send.deadline <= now; send = waiting.first) {
       const { maxBlockMs } = this.#options.config
       const isKnown = queues.partitions.length > 0
       const error = isKnown
         ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
         : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
       failWaitingSend(send, error)
+      waiting.removeFirst()
+      this.#count--
     }
-    waiting.splice(0, expired)
-    this.#count -= expired
   }
 
   #await(topic: ProducerTopic): void {
@@ -170,6 +172,6 @@ export class TopicBacklog {
   #failTopic(topic: ProducerTopic, error: KafkaError): void {
     for (const send of topic.waiting) failWaitingSend(send, error)
     this.#count -= topic.waiting.length
-    topic.waiting.length = 0
+    topic.waiting.clear()
   }
 }
