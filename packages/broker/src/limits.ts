@@ -16,12 +16,8 @@ export const PARTITIONS_PER_TOPIC_MAX = 10_000
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
 /** Bytes of a topic name: `Topic.MAX_NAME_LENGTH`. */
 export const TOPIC_NAME_LENGTH_MAX = 249
-/** `offset.metadata.max.bytes`. */
-export const OFFSET_METADATA_BYTES_MAX = 4096
 /** `max.request.partition.size.limit` of DescribeTopicPartitions. */
 export const DESCRIBE_PARTITIONS_MAX = 2000
-/** Members of one classic group. Kafka's `group.max.size` is unbounded. */
-export const GROUP_MEMBERS_MAX = 10_000
 /** Producer ids reserved by one metadata record: `ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`. */
 export const PRODUCER_ID_BLOCK_SIZE = 1000
 
