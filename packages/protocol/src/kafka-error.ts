@@ -50,10 +50,14 @@ export class ConfigError extends KafkaError {
   readonly option: string
 
   constructor(option: string, value: unknown, allowed: string) {
-    super('INVALID_CONFIG', `${option}: ${describe(value)} is not allowed; expected ${allowed}`)
+    const shown = typeof value === 'string' && SECRET.test(option) ? 'the value (not shown)' : describe(value)
+    super('INVALID_CONFIG', `${option}: ${shown} is not allowed; expected ${allowed}`)
     this.option = option
   }
 }
+
+/** Names of options whose values are not for logs: an error is logged sooner than anything else. */
+const SECRET = /pass(word|phrase)|secret|token|jaas|credential|key/i
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)

@@ -225,8 +225,9 @@ export class Writer {
    * length is one byte in the compact form (1), two in the other (0).
    */
   #shortAscii(value: string, compact: 0 | 1): boolean {
+    // `stringBytes` refuses what is no string. Here its length would do harm: NaN as a position ends in half a frame.
+    if (typeof value !== 'string' || value.length > SHORT_STRING_LENGTH) return false
     const length = value.length
-    if (length > SHORT_STRING_LENGTH) return false
     let at = this.#reserve(2 - compact + length)
     const buffer = this.#buffer
     if (compact === 0) buffer[at++] = 0
@@ -291,6 +292,7 @@ export class Writer {
 }
 
 function stringBytes(value: string): number {
+  if (typeof value !== 'string') throw outOfRange(value, 'string')
   const length = Buffer.byteLength(value)
   if (length > MAX_STRING_BYTES) {
     throw new ProtocolError('VALUE_OUT_OF_RANGE', `a string of ${length} bytes; the protocol allows ${MAX_STRING_BYTES}`)
