@@ -133,6 +133,18 @@ describe('bootstrap', () => {
     expect((error as BootstrapError).attempts.map(({ address }) => address).toSorted()).toEqual(['one:1', 'two:2'])
   })
 
+  test('waits for a broker that has just started and names no broker yet', async () => {
+    const cluster = new ScriptedCluster([1])
+    saysWhoItIs(cluster.broker(1))
+    let isEmpty = true
+    cluster.broker(1).on(metadataApi, () => (isEmpty ? { ...cluster.metadata([]), brokers: [] } : cluster.metadata([])))
+    const client = clientOf(cluster)
+    const call = client.send(describeClusterApi, describeRequest, 'any')
+    await Promise.race([call, cluster.network.clock.runUntil(() => cluster.countOf('Metadata') >= 3)])
+    isEmpty = false
+    expect(await cluster.network.clock.settle(call)).toMatchObject({ clusterId: '1' })
+  })
+
   test('many calls at once cost one metadata request', async () => {
     const cluster = new ScriptedCluster([1])
     saysWhoItIs(cluster.broker(1))
@@ -276,6 +288,26 @@ describe('recovery', () => {
 })
 
 describe('routing', () => {
+  test('says how long it searched for a coordinator, and why in vain', async () => {
+    const cluster = new ScriptedCluster([1])
+    const nobody = { key: 'g', nodeId: -1, host: '', port: -1, errorCode: 15, errorMessage: null }
+    cluster.broker(1).on(findCoordinatorApi, () => ({
+      throttleTimeMs: 0,
+      errorCode: 0,
+      errorMessage: '',
+      nodeId: 0,
+      host: '',
+      port: 0,
+      coordinators: [nobody],
+    }))
+    const client = clientOf(cluster)
+    await cluster.network.clock.settle(client.connect())
+    const call = failureOf(client.coordinatorFor('group', 'g', { timeoutMs: 2_500 }))
+    const error = await cluster.network.clock.settle(call)
+    expect(error).toMatchObject({ code: 'API_TIMED_OUT', timeoutMs: 2_500, cause: { code: 'COORDINATOR_NOT_AVAILABLE' } })
+    expect(error.message).toContain('coordinator of group g did not end within 2500 ms')
+  })
+
   test('finds a group’s coordinator once, on a connection of its own, and again when it moved', async () => {
     const cluster = new ScriptedCluster([1, 2])
     cluster.coordinators.set('g', 1)
@@ -715,6 +747,19 @@ describe('abort and close', () => {
     const closedAt = cluster.network.clock.now()
     await expect(cluster.network.clock.runUntil(() => false, 1e9)).rejects.toThrow('stands still')
     expect(cluster.network.clock.now() - closedAt).toBeLessThanOrEqual(cluster.network.latencyMs)
+  })
+
+  test('a refresh that waited for another one is not begun after close', async () => {
+    const network = new ScriptedNetwork()
+    network.listen('silent', 1, () => {})
+    const client = new ClusterClient({ bootstrapServers: 'silent:1' }, network)
+    const calls = [client.refreshMetadata([]), client.refreshMetadata(['t'])].map((call) => failureOf(call))
+    await network.clock.runUntil(() => network.openLinks().length === 1)
+    await client.close()
+    for (const error of await Promise.all(calls)) expect(error.code).toBe('CLIENT_CLOSED')
+    await network.clock.advance(100_000)
+    expect(network.attempts).toHaveLength(1)
+    expect(network.openLinks()).toEqual([])
   })
 
   test('after close every call rejects', async () => {

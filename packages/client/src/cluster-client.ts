@@ -297,8 +297,9 @@ export class ClusterClient implements AsyncDisposable {
     this.#waits.check(signal)
     const known = this.#coordinators.get(type, key)
     if (known !== undefined) return known
+    const leftMs = Math.max(0, deadline - this.environment.clock.now())
     const onTimeout = (): KafkaError =>
-      this.#timedOut(`the search for the coordinator of ${type} ${key}`, deadline, this.#coordinators.failure(type, key))
+      timedOut(`the search for the coordinator of ${type} ${key}`, leftMs, this.#coordinators.failure(type, key))
     return this.#waits.bound(this.#coordinators.find(type, key), deadline, signal, onTimeout)
   }
 
@@ -358,16 +359,6 @@ export class ClusterClient implements AsyncDisposable {
     return this.#waits.bound(this.#metadata.refresh(topics), deadline, signal, () => this.#metadata.failure())
   }
 
-  #timedOut(what: string, deadline: number, cause: KafkaError | undefined): TimeoutError {
-    const timeoutMs = Math.max(0, deadline - this.environment.clock.now())
-    return new TimeoutError(
-      'API_TIMED_OUT',
-      timeoutMs,
-      `${what} did not end in time${cause === undefined ? '' : `: ${cause.message}`}`,
-      cause,
-    )
-  }
-
   #learnNode(node: Node): void {
     this.#metadata.cache.learnNode(node)
     this.#pool.setEndpoint(node.id, node)
@@ -382,4 +373,9 @@ export class ClusterClient implements AsyncDisposable {
 
 function unknownNode(nodeId: number): KafkaError {
   return errorAbout(ErrorCode.BROKER_NOT_AVAILABLE, `node ${nodeId}, which is not in the cluster's metadata`)
+}
+
+function timedOut(what: string, timeoutMs: number, cause: KafkaError | undefined): TimeoutError {
+  const reason = cause === undefined ? '' : `: ${cause.message}`
+  return new TimeoutError('API_TIMED_OUT', timeoutMs, `${what} did not end within ${timeoutMs} ms${reason}`, cause)
 }

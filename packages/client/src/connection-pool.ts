@@ -3,9 +3,10 @@ import { Connection, type RequestOptions } from './connection.ts'
 import type { Authenticator } from './core/authenticator.ts'
 import type { BrokerVersions } from './core/broker-versions.ts'
 import { RetryPolicy } from './core/retry-policy.ts'
-import { connectionFailed } from './core/session-errors.ts'
+import { connectionClosed, connectionFailed } from './core/session-errors.ts'
 import type { RequestBody } from './core/session-request.ts'
 import type { Endpoint, Environment } from './environment.ts'
+import { addressOf } from './errors.ts'
 import type { ClientConfig } from './options.ts'
 
 export const MAIN_ROLE = 'main'
@@ -46,7 +47,7 @@ export class ConnectionPool {
   setEndpoint(nodeId: number, endpoint: Endpoint): void {
     const node = this.#nodes.get(nodeId)
     if (node !== undefined && node.endpoint.host === endpoint.host && node.endpoint.port === endpoint.port) return
-    if (node !== undefined) this.#drop(nodeId, `node ${nodeId} moved`)
+    if (node !== undefined) this.#drop(nodeId, `node ${nodeId} moved to ${addressOf(endpoint)}`)
     this.#nodes.set(nodeId, { endpoint, failures: 0, retryAt: 0, connections: new Map() })
   }
 
@@ -108,7 +109,7 @@ export class ConnectionPool {
   #drop(nodeId: number, reason: string): void {
     const node = this.#nodes.get(nodeId)!
     this.#nodes.delete(nodeId)
-    for (const connection of node.connections.values()) connection.close(connectionFailed(node.endpoint, reason, undefined))
+    for (const connection of node.connections.values()) connection.close(connectionClosed(node.endpoint, new Error(reason)))
   }
 
   #open(nodeId: number, node: PooledNode, role: string): Connection {

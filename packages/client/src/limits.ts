@@ -12,6 +12,9 @@ export const MAX_IN_FLIGHT_PER_CONNECTION: number = 100
 /** Requests that wait for one connection to be ready or to have room; beyond it `request` rejects. */
 export const MAX_QUEUED_PER_CONNECTION: number = 10_000
 
+/** The id is in the header of every request, where its length is an int16. */
+export const MAX_CLIENT_ID_BYTES: number = 0x7fff
+
 /** One name may resolve to many addresses; no more of them are tried for one connection. */
 export const MAX_ADDRESSES_PER_HOST: number = 16
 

@@ -4,7 +4,7 @@ import type { ConnectionPool } from './connection-pool.ts'
 import { MetadataCache } from './core/metadata-cache.ts'
 import { RetryPolicy } from './core/retry-policy.ts'
 import type { Environment, Timer } from './environment.ts'
-import { addressOf, BootstrapError, ConnectionError, errorAbout, TimeoutError, type BootstrapAttempt } from './errors.ts'
+import { addressOf, BootstrapError, ConnectionError, TimeoutError, type BootstrapAttempt } from './errors.ts'
 import { MAX_TIMER_MS } from './limits.ts'
 import type { ClientConfig } from './options.ts'
 import type { Waits } from './waits.ts'
@@ -137,6 +137,8 @@ export class MetadataManager {
   /** @throws BootstrapError when the API timeout is over, or at once when no address can ever answer */
   async #fetch(topics: ReadonlySet<string>): Promise<void> {
     const { config, environment, waits } = this.#options
+    // A refresh that waited for the one before it begins after `close` has ended that one.
+    waits.check(undefined)
     const deadline = environment.clock.now() + config.defaultApiTimeoutMs
     this.#attempts.clear()
     for (let round = 0; ; round++) {
@@ -186,7 +188,9 @@ export class MetadataManager {
     if (response.errorCode !== ErrorCode.NONE) throw errorFor(response.errorCode)
     const { pool } = this.#options
     const answered = new Set(response.topics.map((topic) => topic.name))
-    if (!this.cache.update(response)) throw errorAbout(ErrorCode.BROKER_NOT_AVAILABLE, 'metadata without any broker')
+    if (!this.cache.update(response)) {
+      throw new KafkaError('BROKER_NOT_AVAILABLE', 'the broker knows of no broker yet, not even itself', { retriable: true })
+    }
     for (const topic of topics) if (!answered.has(topic)) this.cache.forgetTopic(topic)
     this.#attempts.clear()
     this.#failingSince = Infinity

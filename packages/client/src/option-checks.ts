@@ -33,12 +33,19 @@ export function integerOption<Options extends object>(
   throw new ConfigError(name, value, `an integer from ${min} to ${max}`)
 }
 
-/** @throws ConfigError unless the option is absent or a string that is not empty */
-export function stringOption<Options extends object>(options: Options, name: keyof Options & string, byDefault: string): string {
+/** @throws ConfigError unless the option is absent or a string of 1 to `maxBytes` bytes of UTF-8 */
+export function stringOption<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  byDefault: string,
+  maxBytes: number = Infinity,
+): string {
   const value: unknown = options[name]
   if (value === undefined) return byDefault
-  if (typeof value === 'string' && value.length > 0) return value
-  throw new ConfigError(name, value, 'a string that is not empty')
+  if (typeof value !== 'string' || value.length === 0) throw new ConfigError(name, value, 'a string that is not empty')
+  const bytes = Buffer.byteLength(value)
+  if (bytes > maxBytes) throw new ConfigError(name, `${value.slice(0, 20)}…`, `at most ${maxBytes} bytes, not ${bytes}`)
+  return value
 }
 
 /** @throws ConfigError unless the option is absent or one of `allowed` */

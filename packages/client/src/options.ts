@@ -1,6 +1,7 @@
 import { ConfigError } from '@millrace/protocol'
 import { parseBootstrapServers } from './bootstrap-servers.ts'
 import type { Endpoint } from './environment.ts'
+import { MAX_CLIENT_ID_BYTES } from './limits.ts'
 import { integerOption, oneOfOption, refuseUnknownOptions, stringOption } from './option-checks.ts'
 
 /**
@@ -111,7 +112,7 @@ export function resolveClientOptions(options: ClusterClientOptions): ClientConfi
     throw new ConfigError('allowAutoCreateTopics', allowAutoCreateTopics, 'true or false')
   return {
     bootstrapServers: parseBootstrapServers(options.bootstrapServers),
-    clientId: stringOption(options, 'clientId', 'millrace'),
+    clientId: stringOption(options, 'clientId', 'millrace', MAX_CLIENT_ID_BYTES),
     requestTimeoutMs: integerOption(options, 'requestTimeoutMs', 30_000, 1),
     defaultApiTimeoutMs: integerOption(options, 'defaultApiTimeoutMs', 60_000, 1),
     socketConnectionSetupTimeoutMs: integerOption(options, 'socketConnectionSetupTimeoutMs', 10_000, 1),

@@ -162,3 +162,17 @@ test('after destroy it says nothing more, at whatever moment that was', async ()
   await until(() => other.received().length === 4)
   expect(calls).toBe(0)
 })
+
+test('what was written in the turn of the end still leaves', async () => {
+  const arrived = Promise.withResolvers<string>()
+  const port = await listen((socket) => {
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    socket.on('close', () => arrived.resolve(text))
+  })
+  const { transport, connected } = open('127.0.0.1', port)
+  await connected
+  transport.write([Buffer.from('the last '), Buffer.from('words')])
+  transport.destroy()
+  expect(await arrived.promise).toBe('the last words')
+})

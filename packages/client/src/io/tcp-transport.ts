@@ -53,6 +53,8 @@ export class TcpTransport implements Transport {
   destroy(): void {
     this.#isDestroyed = true
     clearTimeout(this.#attemptTimer)
+    // What was written in this turn goes to the system first: a request without an answer counts as done once it is written.
+    if (this.#isCorked) this.#socket?.uncork()
     this.#socket?.destroy()
   }
 
