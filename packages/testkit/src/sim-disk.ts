@@ -17,6 +17,8 @@ type Change = (tree: Tree) => void
 export class SimDisk implements Storage {
   /** Writes that succeed before the disk is full; each one after that throws. Infinity: it never fills. */
   writesUntilFull: number = Infinity
+  /** Writes that a full disk refused so far. */
+  refusedWrites = 0
   #live: Tree = emptyTree()
   #platter: Tree = emptyTree()
   /** Changes of names that are not on the platter yet, in order. */
@@ -103,7 +105,10 @@ export class SimDisk implements Storage {
   }
 
   #spend(action: string, path: string): void {
-    if (this.writesUntilFull <= 0) throw new StorageError(action, path, new Error('ENOSPC: no space left on device'))
+    if (this.writesUntilFull <= 0) {
+      this.refusedWrites++
+      throw new StorageError(action, path, new Error('ENOSPC: no space left on device'))
+    }
     this.writesUntilFull--
   }
 }

@@ -27,6 +27,8 @@ export interface SimServer {
 /** Joins clients to brokers in memory and in simulated time. `connect` is a client's `Environment.connect`. */
 export class SimNetwork {
   faults: NetworkFaults
+  /** Connections that faults have cut or refused so far. */
+  brokenConnections = 0
   readonly #clock: SimClock
   readonly #random: SeededRandom
   readonly #servers = new Map<string, SimServer>()
@@ -64,7 +66,10 @@ export class SimNetwork {
       random,
       () => this.faults,
       handler,
-      () => of.delete(connection),
+      (isBroken) => {
+        of.delete(connection)
+        if (isBroken) this.brokenConnections++
+      },
     )
     const of = this.#connections.get(key) ?? new Set()
     this.#connections.set(key, of.add(connection))
@@ -81,7 +86,7 @@ export class SimNetwork {
 class SimConnection {
   readonly transport: Transport
   readonly #handler: TransportHandler
-  readonly #ended: () => void
+  readonly #ended: (isBroken: boolean) => void
   readonly #toServer: SimPipe
   readonly #toClient: SimPipe
   #session: Session | null = null
@@ -89,7 +94,13 @@ class SimConnection {
   #serverGone = false
   #wantsDrain = false
 
-  constructor(clock: SimClock, random: SeededRandom, faults: () => NetworkFaults, handler: TransportHandler, ended: () => void) {
+  constructor(
+    clock: SimClock,
+    random: SeededRandom,
+    faults: () => NetworkFaults,
+    handler: TransportHandler,
+    ended: (isBroken: boolean) => void,
+  ) {
     this.#handler = handler
     this.#ended = ended
     const reset = (): void => this.reset()
@@ -123,7 +134,7 @@ class SimConnection {
   }
 
   opened(server: SimServer): void {
-    if (this.#clientGone) return this.#ended()
+    if (this.#clientGone) return this.#ended(false)
     const pipe = this.#toClient
     this.#session = server.connect({
       write: (chunks) => void pipe.write(chunks),
@@ -160,7 +171,7 @@ class SimConnection {
   #serverClosed(): void {
     if (this.#serverGone) return
     this.#serverGone = true
-    this.#ended()
+    this.#ended(false)
     this.#toClient.stop()
     this.#session?.closed()
   }
@@ -168,7 +179,7 @@ class SimConnection {
   #clientClosed(error: Error | null): void {
     if (this.#clientGone) return
     this.#clientGone = true
-    this.#ended()
+    this.#ended(error !== null)
     this.#toServer.stop()
     this.#handler.onClose(error)
     this.#serverClosed()

@@ -33,12 +33,28 @@ describe('a broker with producers and a consumer group on a faulty network', () 
     expect(history.events.filter((event) => event.kind === 'acked')).toHaveLength(PRODUCERS * RECORDS_PER_PRODUCER)
   })
 
+  test.skipIf(replayed !== undefined)('the runs before met every kind of trouble', () => {
+    for (const what of TROUBLES) expect(met.get(what), what).toBeGreaterThan(0)
+    expect(met.get('refused write')).toBeGreaterThan(0)
+    expect(met.get('broken connection')).toBeGreaterThan(seeds.length)
+  })
+
   test('a run is a function of its seed', async () => {
     const first = await simulate(77)
     const second = await simulate(77)
     expect(second.events).toEqual(first.events)
   })
 })
+
+const TROUBLES = ['cut', 'kill', 'restart', 'power', 'full', 'join', 'leave'] as const
+type Trouble = (typeof TROUBLES)[number] | 'refused write' | 'broken connection'
+
+/** How often each trouble really happened in the runs so far. */
+const met = new Map<Trouble, number>()
+
+function meet(what: Trouble, times = 1): void {
+  met.set(what, (met.get(what) ?? 0) + times)
+}
 
 /** Clients work while connections are cut and the broker is killed or loses power; then all is quiet until everything is read. */
 async function simulate(seed: number): Promise<History> {
@@ -59,6 +75,8 @@ async function simulate(seed: number): Promise<History> {
   cluster.network.faults = { ...faults, refuse: 0, cut: 0 }
   await run.readToEnd()
   cluster.stop()
+  meet('refused write', cluster.disk.refusedWrites)
+  meet('broken connection', cluster.network.brokenConnections)
   return run.history
 }
 
@@ -99,11 +117,14 @@ class Run {
   async disturb(): Promise<void> {
     while (this.trouble) {
       await this.#cluster.clock.sleep(this.#random.between(200, 4_000))
-      const what = this.#random.pick(['cut', 'kill', 'restart', 'power', 'join', 'leave'])
+      const what = this.#random.pick(TROUBLES)
+      if ((what === 'join' && this.#members.length >= 4) || (what === 'leave' && this.#members.length < 2)) continue
+      meet(what)
       if (what === 'cut') this.#cluster.cutConnections()
-      else if (what === 'join' && this.#members.length < 4) this.join()
-      else if (what === 'leave' && this.#members.length > 1) this.leave(this.#random.between(0, this.#members.length - 1))
-      else if (what === 'kill' || what === 'restart' || what === 'power') await this.#interrupt(what)
+      else if (what === 'join') this.join()
+      else if (what === 'leave') this.leave(this.#random.between(0, this.#members.length - 1))
+      else if (what === 'full') await this.#fillDisk()
+      else await this.#interrupt(what)
     }
   }
 
@@ -131,6 +152,14 @@ class Run {
     else this.#cluster.kill()
     await this.#cluster.clock.sleep(this.#random.between(10, 3_000))
     this.#cluster.start()
+  }
+
+  /** The disk fills up in the middle of the work. Someone makes room after a while, and starts the broker again. */
+  async #fillDisk(): Promise<void> {
+    this.#cluster.disk.writesUntilFull = this.#random.between(0, 30)
+    await this.#cluster.clock.sleep(this.#random.between(100, 5_000))
+    this.#cluster.disk.writesUntilFull = Infinity
+    await this.#interrupt('kill')
   }
 
   /** A member's loop must not throw: all these faults pass. */
