@@ -1,7 +1,7 @@
 import { ErrorCode } from '@millrace/protocol'
 import { describeClusterApi } from '@millrace/protocol/apis/describe-cluster'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
-import { waitOf, type CallOptions } from './context.ts'
+import { checkOptions, waitOf, type CallOptions } from './context.ts'
 
 export interface ClusterDescription {
   readonly clusterId: string
@@ -26,6 +26,7 @@ export interface DescribeClusterOptions extends CallOptions {
 
 /** See `Admin.describeCluster`. */
 export async function describeCluster(client: ClusterClient, options: DescribeClusterOptions): Promise<ClusterDescription> {
+  checkOptions(options, ['includeFencedBrokers'])
   const includeFencedBrokers = options.includeFencedBrokers ?? false
   const request = { includeClusterAuthorizedOperations: false, endpointType: 1, includeFencedBrokers }
   const response = await client.send(describeClusterApi, request, 'any', waitOf(options))

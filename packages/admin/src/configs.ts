@@ -1,7 +1,19 @@
 import { describeConfigsApi, type DescribeConfigsResourceResult } from '@millrace/protocol/apis/describe-configs'
 import { incrementalAlterConfigsApi } from '@millrace/protocol/apis/incremental-alter-configs'
 import type { ClusterClient, Target } from '@millrace/client/internal'
-import { checkUnique, collectError, finish, invalidArgument, ownError, waitOf, type ItemCallOptions } from './context.ts'
+import {
+  checkItems,
+  checkName,
+  checkOptions,
+  checkUnique,
+  collectError,
+  finish,
+  invalidArgument,
+  ITEM_FLAGS,
+  ownError,
+  waitOf,
+  type ItemCallOptions,
+} from './context.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
 const RESOURCE_TYPES = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
@@ -88,8 +100,10 @@ export async function describeConfigs(
   resources: readonly DescribeConfigsResourceSpec[],
   options: DescribeConfigsOptions,
 ): Promise<ItemResults<ReadonlyMap<string, ConfigEntry>>> {
+  checkOptions(options, [...ITEM_FLAGS, 'includeSynonyms', 'includeDocumentation'])
   const collector = new ResultCollector<ReadonlyMap<string, ConfigEntry>>(checkResources(resources))
-  const calls = byTarget(resources).map(async ([target, group]) => {
+  const groups = byTarget(resources)
+  const calls = groups.map(async ([target, group]) => {
     const request = {
       resources: group.map(({ type, name, configNames }) => ({
         resourceType: RESOURCE_TYPES[type],
@@ -106,7 +120,7 @@ export async function describeConfigs(
       collector.succeed(key, new Map(result.configs.map((config) => [config.name, configEntry(config)])))
     }
   })
-  await settle(collector, byTarget(resources), calls)
+  await settle(collector, groups, calls)
   return finish(collector, options)
 }
 
@@ -116,13 +130,17 @@ export async function incrementalAlterConfigs(
   resources: readonly AlterConfigsResourceSpec[],
   options: AlterConfigsOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, [...ITEM_FLAGS, 'validateOnly'])
   const collector = new ResultCollector<void>(checkResources(resources))
-  const calls = byTarget(resources).map(async ([target, group]) => {
+  // All of them before any is sent: a wrong one must not leave the others done.
+  const changes = resources.map((resource) => ({ ...resource, configs: alterations(resource) }))
+  const groups = byTarget(changes)
+  const calls = groups.map(async ([target, group]) => {
     const request = {
-      resources: group.map(({ type, name, ops }) => ({
+      resources: group.map(({ type, name, configs }) => ({
         resourceType: RESOURCE_TYPES[type],
         resourceName: name,
-        configs: ops.map(alteration),
+        configs,
       })),
       validateOnly: options.validateOnly ?? false,
     }
@@ -132,7 +150,7 @@ export async function incrementalAlterConfigs(
       if (!collectError(collector, key, key, result)) collector.succeed(key, undefined)
     }
   })
-  await settle(collector, byTarget(resources), calls)
+  await settle(collector, groups, calls)
   return finish(collector, options)
 }
 
@@ -165,6 +183,7 @@ async function settle(
 }
 
 function checkResources(resources: readonly ConfigResource[]): string[] {
+  checkItems('resources', resources)
   for (const { type, name } of resources) {
     if (!Object.hasOwn(RESOURCE_TYPES, type)) throw invalidArgument('type', type, Object.keys(RESOURCE_TYPES).join(', '))
     if (typeof name !== 'string') throw invalidArgument(`name of the ${type}`, name, 'a string')
@@ -178,7 +197,19 @@ function checkResources(resources: readonly ConfigResource[]): string[] {
   return keys
 }
 
-function alteration(change: AlterConfigOp): { name: string; configOperation: number; value: string | null } {
+interface Alteration {
+  readonly name: string
+  readonly configOperation: number
+  readonly value: string | null
+}
+
+function alterations(resource: AlterConfigsResourceSpec): Alteration[] {
+  checkItems(`ops of ${configResourceKey(resource)}`, resource.ops)
+  return resource.ops.map(alteration)
+}
+
+function alteration(change: AlterConfigOp): Alteration {
+  checkName('config', change.name)
   const op = change.op ?? 'set'
   if (!Object.hasOwn(OPERATIONS, op)) throw invalidArgument(`op of ${change.name}`, op, Object.keys(OPERATIONS).join(', '))
   const value: unknown = 'value' in change ? change.value : null

@@ -1,5 +1,5 @@
-import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { errorAbout, timeoutOption, type ClusterClient } from '@millrace/client/internal'
+import { ConfigError, ErrorCode, KafkaError } from '@millrace/protocol'
+import { errorAbout, refuseUnknownOptions, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import type { ItemResults, ResultCollector } from './item-results.ts'
 
 /** What every verb takes besides its own arguments. */
@@ -23,13 +23,47 @@ export interface TopicPartition {
   readonly partition: number
 }
 
-/** The timeout that the broker itself is given, so that it answers before we stop waiting. */
-export function brokerTimeoutMs(client: ClusterClient, options: CallOptions): number {
-  return Math.min(timeoutOption(options.timeoutMs, client.config.defaultApiTimeoutMs), client.config.requestTimeoutMs)
+/** The names in `CallOptions`. */
+const CALL_OPTIONS = ['signal', 'timeoutMs']
+
+/** What `ItemCallOptions` adds to them. */
+export const ITEM_FLAGS: readonly string[] = ['throwOnFailure']
+
+/**
+ * Refuses an option that the verb does not have: a misspelt `validateOnly` must not make what was only to be checked.
+ * @param flags the verb's options that are true or false
+ * @throws ConfigError
+ */
+export function checkOptions(options: object, flags: readonly string[], others: readonly string[] = []): void {
+  refuseUnknownOptions(options, [...CALL_OPTIONS, ...flags, ...others])
+  const given = options as Readonly<Record<string, unknown>>
+  for (const flag of flags) {
+    const value = given[flag]
+    if (value !== undefined && typeof value !== 'boolean') throw new ConfigError(flag, value, 'true or false')
+  }
 }
 
-export function waitOf(options: CallOptions): { signal: AbortSignal | undefined; timeoutMs: number | undefined } {
+/** The timeout that the broker itself is given: no longer than we wait for its answer. */
+export function brokerTimeoutMs(client: ClusterClient, options: CallOptions): number {
+  const timeoutMs = timeoutOption(options.timeoutMs, client.config.defaultApiTimeoutMs)
+  return Math.ceil(Math.min(timeoutMs, client.config.requestTimeoutMs))
+}
+
+/** How one request of a call may wait. */
+export interface Wait {
+  readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number | undefined
+}
+
+export function waitOf(options: CallOptions): Wait {
   return { signal: options.signal, timeoutMs: options.timeoutMs }
+}
+
+/** For a verb of several requests, one after the other: gives each what is left of the time of the whole call. */
+export function waitsOf(client: ClusterClient, options: CallOptions): () => Wait {
+  const { clock } = client.environment
+  const deadline = clock.now() + timeoutOption(options.timeoutMs, client.config.defaultApiTimeoutMs)
+  return () => ({ signal: options.signal, timeoutMs: Math.max(0, deadline - clock.now()) })
 }
 
 export function finish<Value>(collector: ResultCollector<Value>, options: ItemCallOptions): ItemResults<Value> {
@@ -70,8 +104,20 @@ export function toNumber(value: bigint, what: string): number {
   throw new KafkaError('VALUE_OUT_OF_RANGE', `${what}: ${value} is beyond what a number holds exactly`)
 }
 
+/**
+ * The keys of partitions in results.
+ * @throws KafkaError INVALID_ARGUMENT for what is no partition, and for one that is given twice
+ */
+export function partitionKeys(partitions: readonly TopicPartition[]): string[] {
+  checkItems('partitions', partitions)
+  partitions.forEach(checkPartition)
+  const keys = partitions.map(({ topic, partition }) => topicPartitionKey(topic, partition))
+  checkUnique('partition', keys)
+  return keys
+}
+
 /** @throws KafkaError INVALID_ARGUMENT */
-export function checkPartition({ topic, partition }: TopicPartition): void {
+function checkPartition({ topic, partition }: TopicPartition): void {
   checkName('topic', topic)
   if (Number.isInteger(partition) && partition >= 0 && partition <= 0x7fffffff) return
   throw invalidArgument('partition', partition, 'an integer from 0')
@@ -80,6 +126,14 @@ export function checkPartition({ topic, partition }: TopicPartition): void {
 /** @throws KafkaError INVALID_ARGUMENT */
 export function checkName(what: string, value: unknown): void {
   if (typeof value !== 'string' || value.length === 0) throw invalidArgument(what, value, 'a string that is not empty')
+}
+
+/** @throws KafkaError INVALID_ARGUMENT unless it is an array of objects */
+export function checkItems(what: string, items: unknown): void {
+  if (!Array.isArray(items)) throw invalidArgument(what, items, 'an array')
+  for (const item of items as unknown[]) {
+    if (typeof item !== 'object' || item === null) throw invalidArgument(`one of ${what}`, item, 'an object')
+  }
 }
 
 /** @throws KafkaError INVALID_ARGUMENT unless every name is a string that is not empty, and none is there twice */

@@ -11,7 +11,16 @@ import {
 } from '@millrace/protocol/apis/consumer-protocol-assignment'
 import { describeGroupsApi, type DescribedGroup } from '@millrace/protocol/apis/describe-groups'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
-import { checkNames, finish, waitOf, type ItemCallOptions, type TopicPartition } from './context.ts'
+import {
+  checkNames,
+  checkOptions,
+  finish,
+  ITEM_FLAGS,
+  waitsOf,
+  type ItemCallOptions,
+  type TopicPartition,
+  type Wait,
+} from './context.ts'
 import { perGroup } from './groups.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
@@ -49,11 +58,13 @@ export async function describeGroups(
   groupIds: readonly string[],
   options: ItemCallOptions,
 ): Promise<ItemResults<GroupDescription>> {
+  checkOptions(options, ITEM_FLAGS)
   checkNames('group', groupIds)
+  const nextWait = waitsOf(client, options)
   const collector = new ResultCollector<GroupDescription>(groupIds)
   await perGroup(groupIds, collector, async (groupId) => {
     const description =
-      (await describeConsumerGroup(client, groupId, options)) ?? (await describeClassicGroup(client, groupId, options))
+      (await describeConsumerGroup(client, groupId, nextWait)) ?? (await describeClassicGroup(client, groupId, nextWait))
     collector.succeed(groupId, description)
   })
   return finish(collector, options)
@@ -63,7 +74,7 @@ export async function describeGroups(
 async function describeConsumerGroup(
   client: ClusterClient,
   group: string,
-  options: ItemCallOptions,
+  nextWait: () => Wait,
 ): Promise<GroupDescription | null> {
   let described: DescribedConsumerGroup | undefined
   try {
@@ -73,7 +84,7 @@ async function describeConsumerGroup(
       request,
       { group },
       {
-        ...waitOf(options),
+        ...nextWait(),
         errorOf: ({ groups }) => groups[0]?.errorCode ?? ErrorCode.NONE,
       },
     )
@@ -91,7 +102,7 @@ async function describeConsumerGroup(
     state: described.groupState,
     protocolType: CONSUMER_PROTOCOL_TYPE,
     partitionAssignor: described.assignorName,
-    coordinator: await client.coordinatorFor('group', group, waitOf(options)),
+    coordinator: await client.coordinatorFor('group', group, nextWait()),
     members: described.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
       memberId,
       groupInstanceId: instanceId,
@@ -102,13 +113,13 @@ async function describeConsumerGroup(
   }
 }
 
-async function describeClassicGroup(client: ClusterClient, group: string, options: ItemCallOptions): Promise<GroupDescription> {
+async function describeClassicGroup(client: ClusterClient, group: string, nextWait: () => Wait): Promise<GroupDescription> {
   const response = await client.send(
     describeGroupsApi,
     { groups: [group], includeAuthorizedOperations: false },
     { group },
     {
-      ...waitOf(options),
+      ...nextWait(),
       errorOf: ({ groups }) => groups[0]?.errorCode ?? ErrorCode.NONE,
     },
   )
@@ -117,7 +128,7 @@ async function describeClassicGroup(client: ClusterClient, group: string, option
   if (described.errorCode !== ErrorCode.NONE) throw errorAbout(described.errorCode, `group ${group}`, described.errorMessage)
   // Before version 6 (KIP-1043) a group that does not exist is said to be dead.
   if (described.groupState === DEAD) throw errorAbout(ErrorCode.GROUP_ID_NOT_FOUND, `group ${group}`)
-  const coordinator = await client.coordinatorFor('group', group, waitOf(options))
+  const coordinator = await client.coordinatorFor('group', group, nextWait())
   return { ...classicDescription(described), coordinator }
 }
 

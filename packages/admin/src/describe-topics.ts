@@ -6,7 +6,7 @@ import {
 } from '@millrace/protocol/apis/describe-topic-partitions'
 import { metadataApi } from '@millrace/protocol/apis/metadata'
 import type { ClusterClient } from '@millrace/client/internal'
-import { checkNames, collectError, finish, waitOf, type ItemCallOptions } from './context.ts'
+import { checkNames, checkOptions, collectError, finish, ITEM_FLAGS, waitOf, waitsOf, type ItemCallOptions } from './context.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 import { DESCRIBE_PARTITIONS_PER_PAGE, MAX_DESCRIBE_PAGES } from './limits.ts'
 
@@ -57,6 +57,7 @@ export async function describeTopics(
   names: readonly string[],
   options: ItemCallOptions,
 ): Promise<ItemResults<TopicDescription>> {
+  checkOptions(options, ITEM_FLAGS)
   checkNames('topic', names)
   const topics = names.length === 0 ? [] : await pagedTopics(client, names, options)
   const collector = new ResultCollector<TopicDescription>(names)
@@ -89,6 +90,7 @@ async function byDescribeTopicPartitions(
   // The cursor is a place in the order of names, so the broker must be given them in that order.
   const topics = [...names].sort().map((name) => ({ name }))
   const found = new Map<string, WireTopic & { partitions: WirePartition[] }>()
+  const nextWait = waitsOf(client, options)
   let cursor: ResponseCursor | null = null
   for (let page = 0; page < MAX_DESCRIBE_PAGES; page++) {
     const request: DescribeTopicPartitionsRequest = {
@@ -96,7 +98,7 @@ async function byDescribeTopicPartitions(
       responsePartitionLimit: DESCRIBE_PARTITIONS_PER_PAGE,
       cursor,
     }
-    const response = await client.send(describeTopicPartitionsApi, request, 'any', waitOf(options))
+    const response = await client.send(describeTopicPartitionsApi, request, 'any', nextWait())
     for (const topic of response.topics) {
       const name = topic.name ?? ''
       const known = found.get(name)

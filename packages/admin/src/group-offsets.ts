@@ -6,12 +6,14 @@ import { errorAbout, type ClusterClient } from '@millrace/client/internal'
 import {
   byTopic,
   checkName,
-  checkPartition,
-  checkUnique,
+  checkItems,
+  checkOptions,
   collectError,
   finish,
   invalidArgument,
   toNumber,
+  ITEM_FLAGS,
+  partitionKeys,
   topicPartitionKey,
   waitOf,
   type ItemCallOptions,
@@ -52,6 +54,7 @@ export async function fetchGroupOffsets(
   groupId: string,
   options: FetchGroupOffsetsOptions,
 ): Promise<ItemResults<GroupOffset>> {
+  checkOptions(options, [...ITEM_FLAGS, 'requireStable'], ['partitions'])
   checkName('groupId', groupId)
   const keys = options.partitions === undefined ? [] : partitionKeys(options.partitions)
   const response = await client.send(
@@ -85,7 +88,9 @@ export async function alterGroupOffsets(
   offsets: readonly NewGroupOffset[],
   options: ItemCallOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, ITEM_FLAGS)
   checkName('groupId', groupId)
+  checkItems('offsets', offsets)
   for (const { topic, partition, offset } of offsets) {
     const key = topicPartitionKey(topic, partition)
     if (!Number.isSafeInteger(offset) || offset < 0) throw invalidArgument(`offset of ${key}`, offset, 'an integer from 0')
@@ -130,6 +135,7 @@ export async function deleteGroupOffsets(
   partitions: readonly TopicPartition[],
   options: ItemCallOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, ITEM_FLAGS)
   checkName('groupId', groupId)
   const collector = new ResultCollector<void>(partitionKeys(partitions))
   const topics = byTopic(partitions).map(({ name, partitions: group }) => ({
@@ -176,11 +182,4 @@ function collectPartitions(
 function firstError(topics: readonly { partitions: readonly { errorCode: number }[] }[]): number {
   for (const { partitions } of topics) for (const { errorCode } of partitions) if (errorCode !== ErrorCode.NONE) return errorCode
   return ErrorCode.NONE
-}
-
-function partitionKeys(partitions: readonly TopicPartition[]): string[] {
-  partitions.forEach(checkPartition)
-  const keys = partitions.map(({ topic, partition }) => topicPartitionKey(topic, partition))
-  checkUnique('partition', keys)
-  return keys
 }

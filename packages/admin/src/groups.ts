@@ -2,7 +2,21 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { deleteGroupsApi } from '@millrace/protocol/apis/delete-groups'
 import { listGroupsApi, type ListGroupsRequest } from '@millrace/protocol/apis/list-groups'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
-import { checkNames, collectError, finish, ownError, waitOf, type CallOptions, type ItemCallOptions } from './context.ts'
+import {
+  checkName,
+  checkNames,
+  checkOptions,
+  collectError,
+  finish,
+  invalidArgument,
+  ITEM_FLAGS,
+  ownError,
+  waitOf,
+  waitsOf,
+  type CallOptions,
+  type ItemCallOptions,
+  type Wait,
+} from './context.ts'
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
 export interface GroupListing {
@@ -33,12 +47,16 @@ export interface GroupListings {
 
 /** See `Admin.listGroups`. */
 export async function listGroups(client: ClusterClient, options: ListGroupsOptions): Promise<GroupListings> {
-  await client.refreshMetadata([], waitOf(options))
+  checkOptions(options, ITEM_FLAGS, ['states', 'types'])
+  checkFilter('states', options.states)
+  checkFilter('types', options.types)
+  const nextWait = waitsOf(client, options)
+  await client.refreshMetadata([], nextWait())
   const groups = new Map<string, GroupListing>()
   const errors = new Map<number, KafkaError>()
   const calls = [...client.nodes.keys()].map(async (node) => {
     try {
-      for (const group of await groupsOf(client, node, options)) groups.set(group.groupId, group)
+      for (const group of await groupsOf(client, node, options, nextWait())) groups.set(group.groupId, group)
     } catch (error) {
       errors.set(node, ownError(error))
     }
@@ -56,6 +74,7 @@ export async function deleteGroups(
   groupIds: readonly string[],
   options: ItemCallOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, ITEM_FLAGS)
   checkNames('group', groupIds)
   const collector = new ResultCollector<void>(groupIds)
   await perGroup(groupIds, collector, async (group) => {
@@ -94,8 +113,8 @@ export async function perGroup(
   await Promise.all(calls)
 }
 
-async function groupsOf(client: ClusterClient, node: number, options: ListGroupsOptions): Promise<GroupListing[]> {
-  const response = await client.send(listGroupsApi, (version) => listGroupsRequest(version, options), { node }, waitOf(options))
+async function groupsOf(client: ClusterClient, node: number, options: ListGroupsOptions, wait: Wait): Promise<GroupListing[]> {
+  const response = await client.send(listGroupsApi, (version) => listGroupsRequest(version, options), { node }, wait)
   if (response.errorCode !== ErrorCode.NONE) throw errorAbout(response.errorCode, `listing the groups of node ${node}`)
   return response.groups.map(({ groupId, protocolType, groupState, groupType }) => ({
     groupId,
@@ -112,4 +131,10 @@ function listGroupsRequest(version: number, { states = [], types = [] }: ListGro
   if (version < 5 && types.length > 0)
     throw new KafkaError('UNSUPPORTED_VERSION', 'the broker cannot filter groups by type; Kafka 3.8 can')
   return { statesFilter: [...states], typesFilter: [...types] }
+}
+
+function checkFilter(option: string, values: readonly string[] | undefined): void {
+  if (values === undefined) return
+  if (!Array.isArray(values)) throw invalidArgument(option, values, 'an array')
+  for (const value of values) checkName(`one of ${option}`, value)
 }

@@ -1,15 +1,17 @@
 import { KafkaError } from '@millrace/protocol'
 import { deleteRecordsApi } from '@millrace/protocol/apis/delete-records'
 import { listOffsetsApi, type ListOffsetsRequest } from '@millrace/protocol/apis/list-offsets'
-import type { ClusterClient } from '@millrace/client/internal'
+import { oneOfOption, type ClusterClient } from '@millrace/client/internal'
 import {
   byTopic,
   brokerTimeoutMs,
-  checkPartition,
-  checkUnique,
+  checkItems,
+  checkOptions,
   finish,
   invalidArgument,
   toNumber,
+  ITEM_FLAGS,
+  partitionKeys,
   topicPartitionKey,
   type ItemCallOptions,
   type TopicPartition,
@@ -66,6 +68,9 @@ export async function listOffsets(
   partitions: readonly ListOffsetsSpec[],
   options: ListOffsetsOptions,
 ): Promise<ItemResults<ListedOffset>> {
+  checkOptions(options, ITEM_FLAGS, ['isolationLevel'])
+  oneOfOption(options, 'isolationLevel', ['read_uncommitted', 'read_committed'], 'read_uncommitted')
+  checkItems('partitions', partitions)
   partitions.forEach(checkSpec)
   const keys = partitionKeys(partitions)
   const collector = new ResultCollector<ListedOffset>(keys)
@@ -90,6 +95,8 @@ export async function deleteRecords(
   partitions: readonly RecordsToDelete[],
   options: ItemCallOptions,
 ): Promise<ItemResults<DeletedRecords>> {
+  checkOptions(options, ITEM_FLAGS)
+  checkItems('partitions', partitions)
   for (const { topic, partition, beforeOffset } of partitions) {
     const isOffset = Number.isSafeInteger(beforeOffset) && (beforeOffset as number) >= 0
     const key = topicPartitionKey(topic, partition)
@@ -155,11 +162,4 @@ function checkSpec({ topic, partition, spec }: ListOffsetsSpec): void {
     spec,
     `${names.join(', ')} or { timestamp: epoch milliseconds }`,
   )
-}
-
-function partitionKeys(partitions: readonly TopicPartition[]): string[] {
-  partitions.forEach(checkPartition)
-  const keys = partitions.map(({ topic, partition }) => topicPartitionKey(topic, partition))
-  checkUnique('partition', keys)
-  return keys
 }

@@ -3,14 +3,17 @@ import { createPartitionsApi } from '@millrace/protocol/apis/create-partitions'
 import { createTopicsApi, type CreatableTopic, type CreatableTopicResult } from '@millrace/protocol/apis/create-topics'
 import { deleteTopicsApi } from '@millrace/protocol/apis/delete-topics'
 import { metadataApi } from '@millrace/protocol/apis/metadata'
-import { errorAbout, type ClusterClient } from '@millrace/client/internal'
+import { errorAbout, refuseUnknownOptions, type ClusterClient } from '@millrace/client/internal'
 import {
   brokerTimeoutMs,
+  checkItems,
   checkName,
   checkNames,
+  checkOptions,
   collectError,
   finish,
   invalidArgument,
+  ITEM_FLAGS,
   waitOf,
   type CallOptions,
   type ItemCallOptions,
@@ -18,6 +21,10 @@ import {
 import { ResultCollector, type ItemResults } from './item-results.ts'
 
 const BROKER_DEFAULT = -1
+
+/** A misspelt field must not leave the broker's default in its place. */
+const NEW_TOPIC_FIELDS = ['name', 'numPartitions', 'replicationFactor', 'assignments', 'configs']
+const NEW_PARTITIONS_FIELDS = ['topic', 'totalCount', 'assignments']
 
 /** A topic to be made. */
 export interface NewTopic {
@@ -73,6 +80,9 @@ export async function createTopics(
   topics: readonly NewTopic[],
   options: CreateTopicsOptions,
 ): Promise<ItemResults<CreatedTopic>> {
+  checkOptions(options, [...ITEM_FLAGS, 'validateOnly'])
+  checkItems('topics', topics)
+  for (const topic of topics) refuseUnknownOptions(topic, NEW_TOPIC_FIELDS)
   checkNames(
     'topic',
     topics.map(({ name }) => name),
@@ -99,6 +109,7 @@ export async function deleteTopics(
   names: readonly string[],
   options: ItemCallOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, ITEM_FLAGS)
   checkNames('topic', names)
   const timeoutMs = brokerTimeoutMs(client, options)
   const response = await client.send(
@@ -120,6 +131,7 @@ export async function deleteTopics(
 
 /** See `Admin.listTopics`. */
 export async function listTopics(client: ClusterClient, options: ListTopicsOptions): Promise<TopicListing[]> {
+  checkOptions(options, ['listInternal'])
   const request = {
     topics: null,
     allowAutoTopicCreation: false,
@@ -140,6 +152,9 @@ export async function createPartitions(
   topics: readonly NewPartitions[],
   options: CreateTopicsOptions,
 ): Promise<ItemResults<void>> {
+  checkOptions(options, [...ITEM_FLAGS, 'validateOnly'])
+  checkItems('topics', topics)
+  for (const topic of topics) refuseUnknownOptions(topic, NEW_PARTITIONS_FIELDS)
   checkNames(
     'topic',
     topics.map(({ topic }) => topic),

@@ -260,8 +260,61 @@ describe('bad arguments and the end', () => {
     ],
     ['a group without an id', () => admin.fetchGroupOffsets('')],
     ['a string in place of names', () => admin.deleteTopics('topic' as unknown as string[])],
+    ['a string in place of topics', () => admin.createTopics('topic' as never)],
+    ['a topic that is none', () => admin.createTopics([null as never])],
+    ['a string in place of partitions', () => admin.listOffsets('topic-0' as never)],
+    ['a string in place of resources', () => admin.describeConfigs('topic:a' as never)],
+    ['a resource without changes', () => admin.incrementalAlterConfigs([{ type: 'topic', name: 'a' } as never])],
+    ['a string in place of states', () => admin.listGroups({ states: 'Stable' as never })],
+    ['a type that is no string', () => admin.listGroups({ types: [5 as never] })],
   ])('%s is refused before anything is sent', async (_what, call) => {
     expect((await failureOf(call())).code).toBe('INVALID_ARGUMENT')
+  })
+
+  test.each([
+    ['dryRun', () => admin.createTopics([{ name: 'never' }], { dryRun: true } as never)],
+    ['validateOnly', () => admin.createTopics([{ name: 'never' }], { validateOnly: 'yes' as never })],
+    ['partitions', () => admin.createTopics([{ name: 'never', partitions: 7 } as never])],
+    ['timeout', () => admin.createPartitions([{ topic: 'never', totalCount: 2 }], { timeout: 5 } as never)],
+    ['throwOnFailures', () => admin.deleteTopics(['never'], { throwOnFailures: false } as never)],
+    ['internal', () => admin.listTopics({ internal: true } as never)],
+    ['pageSize', () => admin.describeTopics(['never'], { pageSize: 5 } as never)],
+    ['fenced', () => admin.describeCluster({ fenced: true } as never)],
+    ['synonyms', () => admin.describeConfigs([{ type: 'topic', name: 'never' }], { synonyms: true } as never)],
+    ['dryRun', () => admin.incrementalAlterConfigs([{ type: 'topic', name: 'never', ops: [] }], { dryRun: true } as never)],
+    [
+      'isolationLevel',
+      () => admin.listOffsets([{ topic: 'a', partition: 0, spec: 'latest' }], { isolationLevel: 'read-committed' as never }),
+    ],
+    ['force', () => admin.deleteRecords([{ topic: 'a', partition: 0, beforeOffset: 1 }], { force: true } as never)],
+    ['state', () => admin.listGroups({ state: ['Stable'] } as never)],
+    ['deep', () => admin.describeGroups(['g'], { deep: true } as never)],
+    ['force', () => admin.deleteGroups(['g'], { force: true } as never)],
+    ['topics', () => admin.fetchGroupOffsets('g', { topics: ['a'] } as never)],
+    ['force', () => admin.alterGroupOffsets('g', [], { force: true } as never)],
+    ['force', () => admin.deleteGroupOffsets('g', [], { force: true } as never)],
+  ])('the option %s is refused and named', async (option, call) => {
+    expect(await failureOf(call())).toMatchObject({ name: 'ConfigError', option })
+    expect((await admin.listTopics()).map(({ name }) => name)).not.toContain('never')
+  })
+
+  test('a change that is wrong leaves the others undone', async () => {
+    await admin.createTopics([{ name: 'halves', numPartitions: 1, configs: { 'retention.ms': '1000' } }])
+    const call = admin.incrementalAlterConfigs(
+      [
+        { type: 'topic', name: 'halves', ops: [{ name: 'retention.ms', value: '2000' }] },
+        { type: 'broker', name: String(broker.nodeId), ops: [{ name: 'log.cleaner.threads', op: 'unset' as 'delete' }] },
+      ],
+      { throwOnFailure: false },
+    )
+    expect(await failureOf(call)).toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const configs = await admin.describeConfigs([{ type: 'topic', name: 'halves' }])
+    expect(configs.get('topic:halves').get('retention.ms')?.value).toBe('1000')
+  })
+
+  test('a timeout may be a fraction of a millisecond', async () => {
+    const created = await admin.createTopics([{ name: 'fraction', numPartitions: 1 }], { timeoutMs: 20_000.5 })
+    expect(created.size).toBe(1)
   })
 
   test('a wrong option is refused at construction', () => {

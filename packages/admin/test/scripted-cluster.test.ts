@@ -398,3 +398,20 @@ test('when every broker goes away, what was learned before is kept and the rest 
   expect(results.get('t-0').offset).toBe(100)
   expect(results.error('t-1')).toMatchObject({ code: 'API_TIMED_OUT', cause: { code: 'BOOTSTRAP_FAILED' } })
 })
+
+test('a timeout is for all pages of a description together', async () => {
+  const cluster = new ScriptedCluster([1])
+  cluster.broker(1).on(describeTopicPartitionsApi, () => ({
+    throttleTimeMs: 0,
+    topics: [],
+    nextCursor: { topicName: 't', partitionIndex: 1 },
+  }))
+  const startedAt = cluster.network.clock.now()
+  const error = await cluster.network.clock.settle(
+    adminOf(cluster)
+      .describeTopics(['t'], { timeoutMs: 1_000 })
+      .catch((failure: unknown) => failure),
+  )
+  expect(error).toMatchObject({ code: 'API_TIMED_OUT' })
+  expect(cluster.network.clock.now() - startedAt).toBeLessThan(1_200)
+})
