@@ -19,7 +19,7 @@ export async function runClient(workload: Workload): Promise<Measurement> {
 const JVM = ['-Xmx512m']
 
 async function javaProduce(workload: Workload): Promise<Measurement> {
-  const rate = /^([\d,]+) records sent, ([\d,.]+) records\/sec .*?, ([\d,.]+) ms 50th, .*?, ([\d,.]+) ms 99th/m
+  const rate = /^([\d,]+) (?:steady state )?records sent, ([\d,.]+) records\/sec .*?, ([\d,.]+) ms 50th, .*?, ([\d,.]+) ms 99th/m
   const finished = await java('org.apache.kafka.tools.ProducerPerformance', [
     '--topic',
     workload.topic,
