@@ -19,7 +19,7 @@ import { resolveClientOptions, type ClientConfig, type ClusterClientOptions } fr
 import { Waits } from './waits.ts'
 
 /** Sent in ApiVersions, for the broker's metrics by client software. */
-export const SOFTWARE_VERSION = '0.1.0'
+const SOFTWARE_VERSION = '0.1.0'
 
 /**
  * The connection to a cluster that producers, consumers and admin share the code of: bootstrap, metadata, routing, retries.
@@ -33,7 +33,6 @@ export class ClusterClient implements AsyncDisposable {
   readonly #metadata: MetadataManager
   readonly #coordinators: CoordinatorLookup
   readonly #retry: RetryPolicy
-  readonly #versions = new Map<number, BrokerVersions>()
   #features: BrokerVersions | null = null
 
   /**
@@ -50,7 +49,7 @@ export class ClusterClient implements AsyncDisposable {
     this.environment = environment
     this.#waits = new Waits(environment.clock)
     this.#retry = new RetryPolicy(config.retryBackoffMs, config.retryBackoffMaxMs)
-    const onVersions = (nodeId: number, versions: BrokerVersions): void => this.#learnVersions(nodeId, versions)
+    const onVersions = (versions: BrokerVersions): void => this.#learnVersions(versions)
     this.#pool = new ConnectionPool({ config, environment, softwareVersion: SOFTWARE_VERSION, authenticator, onVersions })
     this.#metadata = new MetadataManager({ config, environment, pool: this.#pool, waits: this.#waits })
     this.#coordinators = new CoordinatorLookup(this, this.#metadata.cache, this.#pool)
@@ -205,19 +204,9 @@ export class ClusterClient implements AsyncDisposable {
     return this.#metadata.cache.controllerId
   }
 
-  /** Grows with each change of the metadata. */
-  get metadataVersion(): number {
-    return this.#metadata.cache.version
-  }
-
   /** Calls `listener` after each metadata answer, until the returned function is called or the client closes. */
   onMetadata(listener: () => void): () => void {
     return this.#metadata.listen(listener)
-  }
-
-  /** What the broker serves; undefined before the first connection to it. */
-  brokerVersions(nodeId: number): BrokerVersions | undefined {
-    return this.#versions.get(nodeId)
   }
 
   /** The cluster's finalized level of a feature (`transaction.version`); 0 if it has none or no broker was asked yet. */
@@ -364,8 +353,7 @@ export class ClusterClient implements AsyncDisposable {
     this.#pool.setEndpoint(node.id, node)
   }
 
-  #learnVersions(nodeId: number, versions: BrokerVersions): void {
-    if (nodeId >= 0) this.#versions.set(nodeId, versions)
+  #learnVersions(versions: BrokerVersions): void {
     if (this.#features === null || versions.finalizedFeaturesEpoch >= this.#features.finalizedFeaturesEpoch)
       this.#features = versions
   }

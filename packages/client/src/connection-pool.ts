@@ -25,7 +25,7 @@ export interface PoolOptions {
   readonly softwareVersion: string
   /** Makes the step between negotiation and use for each connection; null: none. SASL will sit here. */
   readonly authenticator: () => Authenticator | null
-  readonly onVersions: (nodeId: number, versions: BrokerVersions) => void
+  readonly onVersions: (versions: BrokerVersions) => void
 }
 
 /** The connections to each node, one per role, made when first needed and again after a backoff when they failed. */
@@ -130,7 +130,7 @@ export class ConnectionPool {
       onReady: (versions) => {
         node.failures = 0
         node.retryAt = 0
-        onVersions(nodeId, versions)
+        onVersions(versions)
       },
       onClosed: (error) => {
         if (node.connections.get(role) === connection) node.connections.delete(role)

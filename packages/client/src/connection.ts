@@ -31,8 +31,8 @@ export interface ConnectionOptions {
   readonly authenticator: Authenticator | null
   readonly environment: Environment
   readonly onReady: (versions: BrokerVersions) => void
-  /** The connection is no more. `error` is null if we ended it in order; `wasReady` says whether it ever served. */
-  readonly onClosed: (error: KafkaError | null, wasReady: boolean) => void
+  /** The connection is no more. `error` is null if we ended it in order. */
+  readonly onClosed: (error: KafkaError | null) => void
 }
 
 export interface RequestOptions {
@@ -67,7 +67,6 @@ export class Connection {
   #lastUsedAt: number
   #isConnecting = false
   #isClosed = false
-  #wasReady = false
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -82,10 +81,6 @@ export class Connection {
 
   get isReady(): boolean {
     return this.#session.state === 'ready'
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed
   }
 
   /** Requests accepted and not settled. */
@@ -193,7 +188,6 @@ export class Connection {
         if (!this.#transport!.write(effect.chunks)) this.#session.writable(false, now)
         return
       case 'ready':
-        this.#wasReady = true
         if (connectionOpenChannel.hasSubscribers) connectionOpenChannel.publish(this.#description())
         return this.#options.onReady(this.#session.versions!)
       case 'response':
@@ -213,7 +207,7 @@ export class Connection {
     this.#timer = null
     this.#transport?.destroy()
     if (connectionCloseChannel.hasSubscribers) connectionCloseChannel.publish({ ...this.#description(), error })
-    this.#options.onClosed(error, this.#wasReady)
+    this.#options.onClosed(error)
   }
 
   #listen(request: SessionRequest<Owner>, signal: AbortSignal): void {

@@ -44,13 +44,18 @@ export class BootstrapError extends KafkaError {
   readonly attempts: readonly BootstrapAttempt[]
 
   constructor(attempts: readonly BootstrapAttempt[], retriable: boolean) {
-    const list = attempts.map(({ address, error }) => `${address}: ${error.message}`).join('; ')
+    const list = attempts.map(describeAttempt).join('; ')
     super('BOOTSTRAP_FAILED', `no broker could be reached (${list === '' ? 'none was tried' : list})`, {
       retriable,
       cause: attempts.length === 1 ? attempts[0]!.error : undefined,
     })
     this.attempts = attempts
   }
+}
+
+/** Most messages have the address in them already. */
+function describeAttempt({ address, error }: BootstrapAttempt): string {
+  return error.message.includes(address) ? error.message : `${address}: ${error.message}`
 }
 
 export interface BootstrapAttempt {

@@ -1,7 +1,7 @@
 import { ConfigError } from '@millrace/protocol'
 import { parseBootstrapServers } from './bootstrap-servers.ts'
 import type { Endpoint } from './environment.ts'
-import { MAX_CLIENT_ID_BYTES } from './limits.ts'
+import { MAX_CLIENT_ID_BYTES, MAX_IN_FLIGHT_PER_CONNECTION } from './limits.ts'
 import { integerOption, oneOfOption, refuseUnknownOptions, stringOption } from './option-checks.ts'
 
 /**
@@ -126,6 +126,6 @@ export function resolveClientOptions(options: ClusterClientOptions): ClientConfi
     metadataRecoveryStrategy: oneOfOption(options, 'metadataRecoveryStrategy', ['rebootstrap', 'none'], 'rebootstrap'),
     metadataRecoveryRebootstrapTriggerMs: integerOption(options, 'metadataRecoveryRebootstrapTriggerMs', 300_000, 0),
     allowAutoCreateTopics,
-    maxInFlightRequestsPerConnection: integerOption(options, 'maxInFlightRequestsPerConnection', 100, 1),
+    maxInFlightRequestsPerConnection: integerOption(options, 'maxInFlightRequestsPerConnection', MAX_IN_FLIGHT_PER_CONNECTION, 1),
   }
 }

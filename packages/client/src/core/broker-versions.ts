@@ -20,11 +20,6 @@ export class BrokerVersions {
     this.finalizedFeaturesEpoch = response.finalizedFeaturesEpoch
   }
 
-  /** Whether the broker serves the API in any version at all. */
-  serves(api: AnyApi): boolean {
-    return this.#ranges.has(api.key)
-  }
-
   /**
    * The highest version that the broker and we know, no higher than `maxVersion`.
    * @throws KafkaError UNSUPPORTED_VERSION naming the API and both ranges

@@ -42,7 +42,6 @@ export class MetadataCache {
   #errors = new Map<string, number>()
   #clusterId: string | null = null
   #controllerId = -1
-  #version = 0
 
   get nodes(): ReadonlyMap<number, Node> {
     return this.#nodes
@@ -55,15 +54,6 @@ export class MetadataCache {
   /** The broker that takes requests for the controller; -1 if unknown. */
   get controllerId(): number {
     return this.#controllerId
-  }
-
-  /** Grows with every change; whoever keeps something derived from this compares it. */
-  get version(): number {
-    return this.#version
-  }
-
-  topicNames(): IterableIterator<string> {
-    return this.#topics.keys()
   }
 
   topic(name: string): TopicMetadata | undefined {
@@ -97,7 +87,6 @@ export class MetadataCache {
     this.#clusterId = response.clusterId
     this.#controllerId = response.controllerId
     for (const topic of response.topics) this.#updateTopic(topic)
-    this.#version++
     return true
   }
 
@@ -106,7 +95,6 @@ export class MetadataCache {
     const known = this.#nodes.get(node.id)
     if (known !== undefined && known.host === node.host && known.port === node.port) return
     this.#nodes.set(node.id, node)
-    this.#version++
   }
 
   /**
@@ -120,7 +108,6 @@ export class MetadataCache {
     const partitions = known.partitions.slice()
     partitions[partition] = { ...old, leader, leaderEpoch }
     this.#topics.set(topic, { ...known, partitions })
-    this.#version++
     return true
   }
 
@@ -131,14 +118,12 @@ export class MetadataCache {
     if (topic === undefined) return
     this.#topics.delete(name)
     if (this.#names.get(topic.id) === name) this.#names.delete(topic.id)
-    this.#version++
   }
 
   /** Starts anew from bootstrap: the brokers are forgotten, what is known of topics stays until it is replaced. */
   forgetNodes(): void {
     this.#nodes = new Map()
     this.#controllerId = -1
-    this.#version++
   }
 
   #updateTopic(answer: MetadataResponseTopic): void {

@@ -74,7 +74,7 @@ export class Writer {
   }
 
   int64(value: bigint): void {
-    if (BigInt.asIntN(64, value) !== value) throw outOfRange(value, 'int64')
+    if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) throw outOfRange(value, 'int64')
     scratch.setBigInt64(0, value)
     this.#put32(scratch.getInt32(0))
     this.#put32(scratch.getInt32(4))
@@ -204,6 +204,7 @@ export class Writer {
 
   /** Bytes without a length before them. */
   raw(value: Uint8Array): void {
+    if (!(value instanceof Uint8Array)) throw outOfRange(value, 'byte array')
     if (value.length >= SPLICE_BYTES) {
       this.#closeChunk()
       this.#chunks.push(Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length))
