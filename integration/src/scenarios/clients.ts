@@ -7,17 +7,20 @@ import { uniqueName, type SuiteBroker } from '../suite.ts'
 const WAIT_LIMIT_MS = 60_000
 const WAIT_STEP_MS = 20
 
-/** Clients of one test, which are closed when it ends, and topics, which are deleted. */
+/** Clients of one test, which are closed when it ends, and its topics and groups, which are deleted. */
 export class Clients {
   readonly admin: Admin
   readonly #bootstrapServers: string
   readonly #topics: string[] = []
+  readonly #groups = new Set<string>()
 
   constructor(broker: SuiteBroker) {
     this.#bootstrapServers = broker.bootstrapServers
     this.admin = new Admin({ bootstrapServers: this.#bootstrapServers })
     onTestFinished(async () => {
+      // Runs last, when the consumers have left.
       if (this.#topics.length > 0) await this.admin.deleteTopics(this.#topics, { throwOnFailure: false })
+      if (this.#groups.size > 0) await this.admin.deleteGroups([...this.#groups], { throwOnFailure: false })
       await this.admin.close()
     })
   }
@@ -29,6 +32,7 @@ export class Clients {
   }
 
   consumer(topic: string, groupId: string, options: Partial<ConsumerOptions> = {}): Consumer {
+    this.#groups.add(groupId)
     const consumer = new Consumer({
       bootstrapServers: this.#bootstrapServers,
       groupId,
