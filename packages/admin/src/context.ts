@@ -37,6 +37,8 @@ export const ITEM_FLAGS: readonly string[] = ['throwOnFailure']
 export function checkOptions(options: object, flags: readonly string[], others: readonly string[] = []): void {
   refuseUnknownOptions(options, [...CALL_OPTIONS, ...flags, ...others])
   const given = options as Readonly<Record<string, unknown>>
+  const signal = given['signal']
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new ConfigError('signal', signal, 'an AbortSignal')
   for (const flag of flags) {
     const value = given[flag]
     if (value !== undefined && typeof value !== 'boolean') throw new ConfigError(flag, value, 'true or false')

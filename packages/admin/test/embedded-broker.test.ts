@@ -292,10 +292,19 @@ describe('bad arguments and the end', () => {
     ['force', () => admin.deleteGroups(['g'], { force: true } as never)],
     ['topics', () => admin.fetchGroupOffsets('g', { topics: ['a'] } as never)],
     ['force', () => admin.alterGroupOffsets('g', [], { force: true } as never)],
+    ['signal', () => admin.listTopics({ signal: null as never })],
     ['force', () => admin.deleteGroupOffsets('g', [], { force: true } as never)],
   ])('the option %s is refused and named', async (option, call) => {
     expect(await failureOf(call())).toMatchObject({ name: 'ConfigError', option })
     expect((await admin.listTopics()).map(({ name }) => name)).not.toContain('never')
+  })
+
+  test('a value that does not fit the protocol is refused at once, and the connection serves on', async () => {
+    const offsets = [{ topic: 'a', partition: 0, offset: 1, metadata: 5 as never }]
+    const error = await failureOf(admin.alterGroupOffsets('g', offsets))
+    expect(error).toMatchObject({ code: 'VALUE_OUT_OF_RANGE', message: 'OffsetCommit cannot be encoded: 5 is no string' })
+    expect((await failureOf(admin.createTopics([{ name: 'x'.repeat(40_000) }]))).message).toContain('CreateTopics')
+    expect(await admin.listTopics()).toBeInstanceOf(Array)
   })
 
   test('a change that is wrong leaves the others undone', async () => {

@@ -45,7 +45,7 @@ export class BootstrapError extends KafkaError {
 
   constructor(attempts: readonly BootstrapAttempt[], retriable: boolean) {
     const list = attempts.map(describeAttempt).join('; ')
-    super('BOOTSTRAP_FAILED', `no broker could be reached (${list === '' ? 'none was tried' : list})`, {
+    super('BOOTSTRAP_FAILED', `no broker could be reached (${list === '' ? 'none was tried' : list}); check bootstrapServers`, {
       retriable,
       cause: attempts.length === 1 ? attempts[0]!.error : undefined,
     })

@@ -66,6 +66,8 @@ export function undecodable(request: SessionRequest, endpoint: Endpoint, cause: 
 
 /** A body that its function could not make, or that does not fit the protocol. */
 export function unencodable(api: AnyApi, cause: unknown): KafkaError {
+  const isNameless = cause instanceof ProtocolError && cause.code === 'VALUE_OUT_OF_RANGE'
+  if (isNameless) return new ProtocolError('VALUE_OUT_OF_RANGE', `${api.name} cannot be encoded: ${cause.message}`, cause)
   if (cause instanceof KafkaError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
   return new KafkaError('REQUEST_NOT_ENCODABLE', `${api.name} cannot be encoded: ${message}`, { cause })
