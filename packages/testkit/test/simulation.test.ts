@@ -39,6 +39,15 @@ describe('a broker with producers and a consumer group on a faulty network', () 
     expect(met.get('broken connection')).toBeGreaterThan(seeds.length)
   })
 
+  test('the same troubles do double records when producers are not idempotent', async () => {
+    const kinds = new Set<string>()
+    for (const seed of [3, 7, 11, 15, 19]) {
+      for (const anomaly of checkHistory(await simulate(seed, false), { readToEnd: true })) kinds.add(anomaly.kind)
+    }
+    expect(kinds).toContain('duplicate')
+    expect(kinds).not.toContain('lost-write')
+  })
+
   test('a run is a function of its seed', async () => {
     const first = await simulate(77)
     const second = await simulate(77)
@@ -57,7 +66,7 @@ function meet(what: Trouble, times = 1): void {
 }
 
 /** Clients work while connections are cut and the broker is killed or loses power; then all is quiet until everything is read. */
-async function simulate(seed: number): Promise<History> {
+async function simulate(seed: number, enableIdempotence = true): Promise<History> {
   const flush = seed % 3 === 0 ? 'os' : 'fsync'
   const config = { 'num.partitions': PARTITIONS, 'offsets.topic.num.partitions': 3 }
   const faults = FAULTS[seed % FAULTS.length]!
@@ -66,7 +75,7 @@ async function simulate(seed: number): Promise<History> {
   run.join()
   run.join()
   const producers = Array.from({ length: PRODUCERS }, (_, index) =>
-    produce(cluster, run.history, `p${index + 1}`, RECORDS_PER_PRODUCER),
+    produce(cluster, run.history, `p${index + 1}`, RECORDS_PER_PRODUCER, enableIdempotence),
   )
   const nemesis = run.disturb()
   await cluster.clock.settle(Promise.all(producers), QUIET_LIMIT_MS)

@@ -7,10 +7,22 @@ export const TOPIC = 'events'
 export const PARTITIONS = 3
 
 /** Sends records one after another with pauses, some awaited, some not, and writes down what became of each. */
-export async function produce(cluster: SimCluster, history: History, name: string, count: number): Promise<void> {
+export async function produce(
+  cluster: SimCluster,
+  history: History,
+  name: string,
+  count: number,
+  enableIdempotence = true,
+): Promise<void> {
   const random = cluster.random.fork()
   const producer = new Producer(
-    { bootstrapServers: cluster.bootstrapServers, clientId: name, lingerMs: random.pick([0, 5, 50]), deliveryTimeoutMs: 600_000 },
+    {
+      bootstrapServers: cluster.bootstrapServers,
+      clientId: name,
+      lingerMs: random.pick([0, 5, 50]),
+      deliveryTimeoutMs: 600_000,
+      enableIdempotence,
+    },
     cluster.environment(),
   )
   const pending: Promise<void>[] = []
