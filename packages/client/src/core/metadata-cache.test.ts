@@ -146,3 +146,32 @@ test('a node that another broker told of is known until the next answer', () => 
   cache.update(response([]))
   expect(cache.nodes.has(9)).toBe(false)
 })
+
+test.each([
+  ['far beyond its topic', [0, 0x7fffffff]],
+  ['negative', [0, -1]],
+  ['given twice', [0, 0]],
+])('refuses a partition number that is %s, and keeps what it knew', (_what, numbers) => {
+  const cache = new MetadataCache()
+  cache.update(response([topic('a', [[1, 5]])]))
+  const bad = topic('a', [
+    [2, 6],
+    [2, 6],
+  ])
+  numbers.forEach((number, index) => (bad.partitions[index]!.partitionIndex = number))
+  const corrupt = expect.objectContaining({ code: 'CORRUPT_FRAME', message: expect.stringContaining('topic a') as string })
+  expect(() => cache.update(response([bad], [3]))).toThrow(corrupt)
+  expect([...cache.nodes.keys()]).toEqual([1, 2])
+  expect(cache.partitionsOf('a').map(({ leader }) => leader)).toEqual([1])
+})
+
+test('takes partitions in whatever order', () => {
+  const cache = new MetadataCache()
+  const unordered = topic('a', [
+    [1, 5],
+    [2, 6],
+  ])
+  unordered.partitions.reverse()
+  cache.update(response([unordered]))
+  expect(cache.partitionsOf('a').map(({ leader }) => leader)).toEqual([1, 2])
+})

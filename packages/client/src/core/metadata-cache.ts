@@ -1,5 +1,5 @@
 import type { MetadataResponse, MetadataResponsePartition, MetadataResponseTopic } from '@millrace/protocol/apis/metadata'
-import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
+import { ErrorCode, ProtocolError, ZERO_UUID } from '@millrace/protocol'
 
 export interface Node {
   readonly id: number
@@ -24,7 +24,7 @@ export interface TopicMetadata {
   /** 22 characters of base64url; ZERO_UUID if the broker is too old to say. */
   readonly id: string
   readonly isInternal: boolean
-  /** By partition number. An element is absent only if the broker left it out. */
+  /** By partition number, without a gap. */
   readonly partitions: readonly PartitionMetadata[]
 }
 
@@ -80,9 +80,11 @@ export class MetadataCache {
   /**
    * Takes in an answer. One without brokers (a broker that just started gives it) changes nothing.
    * @returns whether it was taken
+   * @throws ProtocolError if the partitions of a topic are not numbered from 0 on; nothing is changed then
    */
   update(response: MetadataResponse): boolean {
     if (response.brokers.length === 0) return false
+    for (const topic of response.topics) checkPartitions(topic)
     this.#nodes = new Map(response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { id: nodeId, host, port, rack }]))
     this.#clusterId = response.clusterId
     this.#controllerId = response.controllerId
@@ -146,6 +148,19 @@ export class MetadataCache {
     }
     this.#topics.set(name, { name, id: answer.topicId, isInternal: answer.isInternal, partitions })
     if (answer.topicId !== ZERO_UUID) this.#names.set(answer.topicId, name)
+  }
+}
+
+/** A broker names all partitions of a topic. A wrong number must not become the length of a list that everybody walks through. */
+function checkPartitions({ name, topicId, partitions }: MetadataResponseTopic): void {
+  const seen = new Set<number>()
+  for (const { partitionIndex } of partitions) {
+    const isNext = partitionIndex >= 0 && partitionIndex < partitions.length && !seen.has(partitionIndex)
+    if (!isNext) {
+      const what = `partition ${partitionIndex} of topic ${name ?? topicId} among its ${partitions.length}`
+      throw new ProtocolError('CORRUPT_FRAME', `metadata has ${what}`)
+    }
+    seen.add(partitionIndex)
   }
 }
 
