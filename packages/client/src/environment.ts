@@ -13,6 +13,7 @@ export interface Timer {
 /** What a transport tells its owner. After `onClose` it says nothing more. */
 export interface TransportHandler {
   onConnect(): void
+  /** The chunk is the handler's during the call only: its memory is read into again. */
   onData(chunk: Buffer): void
   /** Follows a `write` that returned false, as soon as there is room again. */
   onDrain(): void

@@ -3,6 +3,12 @@
 /** A response frame may not be longer; a longer one is treated as garbage. Java bounds it by memory only. */
 export const MAX_RESPONSE_BYTES: number = 256 * 1024 * 1024
 
+/** So much of a response is given memory before it has come: a fetch of fetch.max.bytes is then read without being moved. */
+export const RESPONSE_RESERVE_BYTES: number = 64 * 1024 * 1024
+
+/** Each connection reads into memory of its own of this size, over and over. */
+export const READ_BUFFER_BYTES: number = 128 * 1024
+
 /** While versions are negotiated nothing long may arrive: what is longer comes from something that is no Kafka broker. */
 export const MAX_NEGOTIATION_BYTES: number = 1024 * 1024
 

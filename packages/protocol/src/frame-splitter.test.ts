@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrameSplitter } from './frame-splitter.ts'
 import { ProtocolError } from './kafka-error.ts'
-import { MAX_FRAME_PIECES } from './limits.ts'
 
 const LIMIT = 1000
 
@@ -29,9 +28,9 @@ describe('FrameSplitter', () => {
   it('gives the same frames however the stream is cut', () => {
     const bodies = fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 12 })
     fc.assert(
-      fc.property(bodies, fc.array(fc.nat(1000), { maxLength: 40 }), (frames, places) => {
+      fc.property(bodies, fc.array(fc.nat(1000), { maxLength: 40 }), fc.nat(100), (frames, places, reserveBytes) => {
         const stream = Buffer.concat(frames.map(framed))
-        const splitter = new FrameSplitter(LIMIT)
+        const splitter = new FrameSplitter(LIMIT, { reserveBytes })
         expect(split(splitter, cut(stream, places))).toEqual(frames.map((frame) => Buffer.from(frame).toString('hex')))
         expect(splitter.bufferedBytes).toBe(0)
       }),
@@ -96,13 +95,24 @@ describe('FrameSplitter', () => {
   })
 
   it('collects a frame that trickles in byte by byte', () => {
-    const body = Buffer.from(Array.from({ length: 3 * MAX_FRAME_PIECES + 5 }, (_, index) => index % 251))
+    const body = Buffer.from(Array.from({ length: 3000 }, (_, index) => index % 251))
     const stream = framed(body)
-    const splitter = new FrameSplitter(body.length)
+    const splitter = new FrameSplitter(body.length, { reserveBytes: 16 })
     const frames = split(
       splitter,
       Array.from(stream, (_, index) => stream.subarray(index, index + 1)),
     )
     expect(frames).toEqual([body.toString('hex')])
+  })
+
+  it('keeps no view of a chunk whose memory is used again', () => {
+    const splitter = new FrameSplitter(LIMIT, { reusesChunks: true })
+    const memory = Buffer.alloc(64)
+    const frames: Buffer[] = []
+    for (const text of ['first', 'second', 'third']) {
+      const length = framed(Buffer.from(text)).copy(memory)
+      splitter.push(memory.subarray(0, length), (frame) => frames.push(frame))
+    }
+    expect(frames.map(String)).toEqual(['first', 'second', 'third'])
   })
 })

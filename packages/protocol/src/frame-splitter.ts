@@ -1,30 +1,45 @@
 import { ProtocolError } from './kafka-error.ts'
-import { MAX_FRAME_PIECES } from './limits.ts'
+import { DEFAULT_FRAME_RESERVE_BYTES } from './limits.ts'
 
 const LENGTH_BYTES = 4
+const NOTHING: Buffer = Buffer.alloc(0)
+
+export interface FrameSplitterOptions {
+  /**
+   * How many bytes of an announced frame are reserved before they have come; beyond that, room is made as they come.
+   * Default 1 MiB. A client, which chose whom to talk to, may reserve more and save copies.
+   */
+  readonly reserveBytes?: number
+  /** Whether the memory of a chunk is used again after `push`: then no frame is a view of its chunk. Default false. */
+  readonly reusesChunks?: boolean
+}
 
 /**
  * Cuts a byte stream into frames (the int32 length is removed). A frame that lies within one chunk is a view of it; one
- * that spans chunks is copied once, when all of it has come. The length is checked before anything is kept, so the other
- * end cannot make us hold more than one frame of the limit, nor more than it has sent.
+ * that spans chunks is collected in memory of its own. The length is checked before anything is kept, so the other end
+ * cannot make us hold more than one frame of the limit.
  */
 export class FrameSplitter {
   readonly #maxFrameBytes: number
+  readonly #reserveBytes: number
+  readonly #reusesChunks: boolean
   readonly #length: Buffer = Buffer.alloc(LENGTH_BYTES)
   #lengthBytes = 0
-  #pieces: Buffer[] = []
-  #pieceBytes = 0
-  /** What the frame that is being collected lacks; 0 between frames. */
-  #missing = 0
+  /** The frame that is being collected, its size (0 between frames) and how much of it is there. */
+  #frame: Buffer = NOTHING
+  #size = 0
+  #filled = 0
 
   /** @param maxFrameBytes a longer frame throws `FRAME_TOO_LARGE`; the length of 4 bytes does not count */
-  constructor(maxFrameBytes: number) {
+  constructor(maxFrameBytes: number, options: FrameSplitterOptions = {}) {
     this.#maxFrameBytes = maxFrameBytes
+    this.#reserveBytes = options.reserveBytes ?? DEFAULT_FRAME_RESERVE_BYTES
+    this.#reusesChunks = options.reusesChunks ?? false
   }
 
   /** Bytes held back until their frame is complete. */
   get bufferedBytes(): number {
-    return this.#lengthBytes + this.#pieceBytes
+    return this.#lengthBytes + this.#filled
   }
 
   /**
@@ -36,7 +51,7 @@ export class FrameSplitter {
   push(chunk: Buffer, onFrame: (frame: Buffer) => void): void {
     let position = 0
     while (position < chunk.length) {
-      position = this.#missing > 0 ? this.#collect(chunk, position, onFrame) : this.#begin(chunk, position, onFrame)
+      position = this.#size > 0 ? this.#collect(chunk, position, onFrame) : this.#begin(chunk, position, onFrame)
     }
   }
 
@@ -47,12 +62,15 @@ export class FrameSplitter {
     this.#lengthBytes = 0
     const size = this.#length.readInt32BE(0)
     if (size < 0 || size > this.#maxFrameBytes) throw tooLarge(size, this.#maxFrameBytes)
-    if (chunk.length - start < size) {
-      this.#missing = size
+    const end = start + size
+    if (end > chunk.length) {
+      this.#size = size
+      this.#frame = Buffer.allocUnsafeSlow(Math.min(size, this.#reserveBytes))
       return start
     }
-    onFrame(chunk.subarray(start, start + size))
-    return start + size
+    const frame = chunk.subarray(start, end)
+    onFrame(this.#reusesChunks ? Buffer.from(frame) : frame)
+    return end
   }
 
   #readLength(chunk: Buffer, position: number): number {
@@ -62,23 +80,25 @@ export class FrameSplitter {
   }
 
   #collect(chunk: Buffer, position: number, onFrame: (frame: Buffer) => void): number {
-    const end = Math.min(chunk.length, position + this.#missing)
-    this.#pieces.push(chunk.subarray(position, end))
-    this.#pieceBytes += end - position
-    this.#missing -= end - position
-    if (this.#missing > 0) {
-      if (this.#pieces.length === MAX_FRAME_PIECES) this.#pieces = [this.#joinPieces()]
-      return end
-    }
-    const frame = this.#joinPieces()
-    this.#pieces = []
-    this.#pieceBytes = 0
+    const end = Math.min(chunk.length, position + this.#size - this.#filled)
+    const filled = this.#filled + end - position
+    if (filled > this.#frame.length) this.#grow(filled)
+    chunk.copy(this.#frame, this.#filled, position, end)
+    this.#filled = filled
+    if (filled < this.#size) return end
+    const frame = this.#frame
+    this.#frame = NOTHING
+    this.#size = 0
+    this.#filled = 0
     onFrame(frame)
     return end
   }
 
-  #joinPieces(): Buffer {
-    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#pieceBytes)
+  /** Never beyond the frame's own size, so that a complete frame fills its memory exactly. */
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.min(this.#size, Math.max(needed, 2 * this.#frame.length)))
+    this.#frame.copy(grown, 0, 0, this.#filled)
+    this.#frame = grown
   }
 }
 

@@ -17,5 +17,5 @@ export const MAX_FRAME_ELEMENTS = 4_000_000
 /** Strings have an int16 length, or a varint that Kafka holds to the same limit. */
 export const MAX_STRING_BYTES = 0x7fff
 
-/** Pieces of one frame that the splitter keeps apart before it joins them, so that a trickle of bytes costs no more than the bytes. */
-export const MAX_FRAME_PIECES = 1024
+/** How much memory the splitter gives an announced frame before its bytes have come. */
+export const DEFAULT_FRAME_RESERVE_BYTES: number = 1024 * 1024

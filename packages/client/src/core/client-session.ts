@@ -8,6 +8,7 @@ import {
   MAX_NEGOTIATION_BYTES,
   MAX_QUEUED_PER_CONNECTION,
   MAX_RESPONSE_BYTES,
+  RESPONSE_RESERVE_BYTES,
   MAX_THROTTLE_MS,
 } from '../limits.ts'
 import type { AuthenticationStep, Authenticator } from './authenticator.ts'
@@ -47,7 +48,7 @@ const NO_EFFECTS: readonly never[] = []
 export class ClientSession<Owner> {
   readonly #options: SessionOptions
   #state: 'connecting' | 'negotiating' | 'authenticating' | 'ready' | 'closed' = 'connecting'
-  #splitter = new FrameSplitter(MAX_NEGOTIATION_BYTES)
+  #splitter = new FrameSplitter(MAX_NEGOTIATION_BYTES, { reusesChunks: true })
   #hasReceived = false
   #hasAnswered = false
   #effects: SessionEffect<Owner>[] = []
@@ -124,6 +125,7 @@ export class ClientSession<Owner> {
     this.#queue = this.#queue.filter((queued) => queued !== request)
   }
 
+  /** The memory of `chunk` may be used again afterwards. */
   received(chunk: Buffer, now: number): void {
     if (this.#state === 'closed' || this.#state === 'connecting') return
     const firstBytes = this.#hasReceived ? null : chunk
@@ -210,7 +212,7 @@ export class ClientSession<Owner> {
     this.#handshake = null
     this.#handshakeDeadline = Infinity
     this.#state = 'ready'
-    this.#splitter = new FrameSplitter(MAX_RESPONSE_BYTES)
+    this.#splitter = new FrameSplitter(MAX_RESPONSE_BYTES, { reserveBytes: RESPONSE_RESERVE_BYTES, reusesChunks: true })
     this.#effects.push({ type: 'ready' })
   }
 

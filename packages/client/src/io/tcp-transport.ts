@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns'
 import { connect, isIP, type Socket } from 'node:net'
 import type { Endpoint, Transport, TransportHandler } from '../environment.ts'
-import { ADDRESS_ATTEMPT_MS, MAX_ADDRESSES_PER_HOST } from '../limits.ts'
+import { ADDRESS_ATTEMPT_MS, MAX_ADDRESSES_PER_HOST, READ_BUFFER_BYTES } from '../limits.ts'
 
 interface Address {
   readonly address: string
@@ -26,6 +26,11 @@ export class TcpTransport implements Transport {
   #isConnected = false
   #isDestroyed = false
   #isCorked = false
+  readonly #memory: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+  readonly #onRead = (bytes: number): boolean => {
+    if (!this.#isDestroyed) this.#handler.onData(this.#memory.subarray(0, bytes))
+    return true
+  }
 
   constructor(endpoint: Endpoint, handler: TransportHandler, resolver: Resolver = systemResolver) {
     this.#endpoint = endpoint
@@ -77,6 +82,8 @@ export class TcpTransport implements Transport {
         port: this.#endpoint.port,
         noDelay: true,
         keepAlive: true,
+        // Memory that is read into over and over: a new piece per read, as 'data' events bring, is most of a consumer's garbage.
+        onread: { buffer: this.#memory, callback: this.#onRead },
       })
     } catch (error) {
       // A broker can advertise a port that none can be; the owner is not to be called back from its own call.
@@ -112,9 +119,6 @@ export class TcpTransport implements Transport {
     let failure: Error | null = null
     socket.on('error', (error) => {
       failure = error
-    })
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.#isDestroyed) this.#handler.onData(chunk)
     })
     socket.on('drain', () => {
       if (!this.#isDestroyed) this.#handler.onDrain()
