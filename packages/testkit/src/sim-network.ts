@@ -112,7 +112,11 @@ class SimConnection {
     })
     this.#toClient = new SimPipe(clock, random, faults, {
       deliver: (chunk) => {
-        if (!this.#clientGone) handler.onData(chunk)
+        if (this.#clientGone) return
+        // Like a socket's, the memory is the client's during the call only: what keeps a view of it will read garbage.
+        const memory = Buffer.from(chunk)
+        handler.onData(memory)
+        memory.fill(0xa5)
       },
       drained: () => this.#session?.drained(),
       ended: () => this.#clientClosed(null),
