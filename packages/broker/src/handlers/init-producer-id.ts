@@ -20,6 +20,10 @@ export const initProducerIdHandler: Handler<InitProducerIdRequest, InitProducerI
   maxVersion: 5,
   handle(request, { broker }) {
     if (request.transactionalId === '') return refuse(ErrorCode.INVALID_REQUEST)
+    // The id and the epoch to go on from belong together.
+    if ((request.producerId === NO_PRODUCER_ID) !== (request.producerEpoch === NO_PRODUCER_EPOCH)) {
+      return refuse(ErrorCode.INVALID_REQUEST)
+    }
     if (request.transactionalId !== null) return refuse(ErrorCode.UNSUPPORTED_VERSION)
     try {
       return respond(ErrorCode.NONE, BigInt(broker.producerIds.next()), 0)

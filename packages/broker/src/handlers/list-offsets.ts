@@ -39,10 +39,11 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
   handle(request, context) {
     return {
       throttleTimeMs: 0,
-      topics: request.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map((partition) => listOffset(name, partition, partitions, request.isolationLevel, context)),
-      })),
+      topics: request.topics.map(({ name, partitions }) => {
+        const repeated = repeatedIndexes(partitions)
+        const isCommitted = request.isolationLevel === READ_COMMITTED
+        return { name, partitions: partitions.map((asked) => listOffset(name, asked, repeated, isCommitted, context)) }
+      }),
     }
   },
 }
@@ -50,14 +51,12 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
 function listOffset(
   topic: string,
   asked: ListOffsetsPartition,
-  siblings: readonly ListOffsetsPartition[],
-  isolationLevel: number,
+  repeated: ReadonlySet<number>,
+  readCommitted: boolean,
   { broker, version }: RequestContext,
 ): ListOffsetsPartitionResponse {
   const { partitionIndex, timestamp } = asked
-  if (siblings.some((sibling) => sibling !== asked && sibling.partitionIndex === partitionIndex)) {
-    return answer(partitionIndex, ErrorCode.INVALID_REQUEST, null, version)
-  }
+  if (repeated.has(partitionIndex)) return answer(partitionIndex, ErrorCode.INVALID_REQUEST, null, version)
   if (timestamp < 0n && version < (SPECIAL_SINCE.get(timestamp) ?? Infinity)) {
     return answer(partitionIndex, ErrorCode.UNSUPPORTED_VERSION, null, version)
   }
@@ -66,11 +65,18 @@ function listOffset(
   const epochError = checkLeaderEpoch(partition, asked.currentLeaderEpoch)
   if (epochError !== ErrorCode.NONE) return answer(partitionIndex, epochError, null, version)
   try {
-    return answer(partitionIndex, ErrorCode.NONE, find(partition, timestamp, isolationLevel === READ_COMMITTED), version)
+    return answer(partitionIndex, ErrorCode.NONE, find(partition, timestamp, readCommitted), version)
   } catch {
     // The log could not be read; the event of that is told by whoever owns the disk.
     return answer(partitionIndex, ErrorCode.KAFKA_STORAGE_ERROR, null, version)
   }
+}
+
+function repeatedIndexes(partitions: readonly ListOffsetsPartition[]): Set<number> {
+  const seen = new Set<number>()
+  const repeated = new Set<number>()
+  for (const { partitionIndex } of partitions) (seen.has(partitionIndex) ? repeated : seen).add(partitionIndex)
+  return repeated
 }
 
 function find({ log, leaderEpoch }: Partition, timestamp: bigint, readCommitted: boolean): TimestampedOffset | null {

@@ -35,6 +35,14 @@ describe('ListOffsets', () => {
     expect([list(-2).offset, list(-4).offset, list(-1).offset]).toEqual([2n, 2n, 3n])
   })
 
+  test('a partition that is asked for twice is refused, and many partitions are no long work', () => {
+    const indexes = [0, ...Array.from({ length: 200_000 }, (_, index) => index)]
+    const partitions = indexes.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: -1n }))
+    const request = { replicaId: -1, isolationLevel: 0, topics: [{ name: 'orders', partitions }], timeoutMs: 0 }
+    const answers = broker.client.ask(listOffsetsApi, 6, request).topics[0]!.partitions
+    expect(answers.slice(0, 3).map(({ errorCode }) => errorCode)).toEqual([42, 42, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
+  })
+
   test('the first record that is as late as a timestamp, inside a batch too', () => {
     produce(broker, 'orders', at(-500, -400, -300))
     produce(broker, 'orders', at(-450, -100))
@@ -129,17 +137,21 @@ describe('OffsetForLeaderEpoch', () => {
 })
 
 describe('InitProducerId', () => {
-  function init(transactionalId: string | null = null, version = 5): InitProducerIdResponse {
+  function init(transactionalId: string | null = null, version = 5, producerId = -1n): InitProducerIdResponse {
     const request = {
       transactionalId,
       transactionTimeoutMs: 1000,
-      producerId: -1n,
+      producerId,
       producerEpoch: -1,
       enable2Pc: false,
       keepPreparedTxn: false,
     }
     return broker.client.ask(initProducerIdApi, version, request)
   }
+
+  test('an id to go on from needs its epoch', () => {
+    expect(init(null, 5, 7n)).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST, producerId: -1n })
+  })
 
   test.each([0, 1, 2, 3, 4, 5])('version %i gives a new id with epoch 0 each time', (version) => {
     const ids = [init(null, version), init(null, version), init(null, version)]
