@@ -51,6 +51,14 @@ describe('refusals leave the log alone and name the reason', () => {
     expect(produce(broker, 'orders', batchOf(['good'])).baseOffset).toBe(0n)
   })
 
+  test('where the log begins is told with an error of its contents, not with a damaged request', () => {
+    const broker = startBroker()
+    broker.createTopic('orders')
+    expect(produce(broker, 'orders', batchOf(['a'], { baseOffset: 7 })).logStartOffset).toBe(0n)
+    expect(produce(broker, 'orders', flip(sealed(), 65)).logStartOffset).toBe(-1n)
+    expect(produce(broker, 'missing', sealed()).logStartOffset).toBe(-1n)
+  })
+
   test('an unknown topic id', () => {
     expect(produce(startBroker(), A_MISSING_ID, batchOf(['a']), 13).errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_ID)
   })

@@ -24,6 +24,12 @@ const TOPIC_ID_VERSION = 13
 /** Clients before it do not know the codec (KIP-110). */
 const ZSTD_VERSION = 7
 const SMALLEST_HEADER_BYTES = 61
+/** Errors that come before a log is looked at (Kafka: ReplicaManager.appendToLocalLog). */
+const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.MESSAGE_TOO_LARGE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+])
 
 /**
  * Produce: Kafka's validation, idempotence, LogAppendTime, acks 0, 1 and all. With one replica, acks=all differs from 1 only under
@@ -132,7 +138,10 @@ class Appends implements Parked {
       }
       return response
     } catch (error) {
-      return this.#refused(data.index, error)
+      const response = this.#refused(data.index, error)
+      // Idempotent producers compare it to what they sent; for the others Kafka does not say it either.
+      if (!WITHOUT_LOG_START.has(response.errorCode)) response.logStartOffset = BigInt(log.logStartOffset)
+      return response
     }
   }
 

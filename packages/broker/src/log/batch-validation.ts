@@ -8,6 +8,8 @@ import {
   baseTimestamp,
   batchBytes,
   compressionOf,
+  crc,
+  crc32c,
   isControl,
   isLogAppendTime,
   isTransactional,
@@ -29,6 +31,8 @@ import { RecordCheck, checkRecords } from './record-check.ts'
 
 /** Where the header holds the largest timestamp. */
 const MAX_TIMESTAMP_POSITION = 35
+/** Where the bytes begin that the checksum covers: the attributes. */
+const CRC_START = 21
 
 /**
  * Checks what a client sent as the records of one partition: exactly one sound batch v2, as Kafka's `LogValidator` and `UnifiedLog` do.
@@ -49,15 +53,19 @@ export function validateProducedBatch(batch: Buffer, config: LogConfig, now: num
 
 function checkFraming(batch: Buffer, config: LogConfig, where: string): void {
   if (batch.length === 0) throw new LogError('INVALID_RECORD', `${where}: there is no record batch`)
-  if (batch.length < BATCH_HEADER_BYTES)
-    throw new LogError('CORRUPT_MESSAGE', `${where}: ${batch.length} bytes are no record batch`)
+  if (batch.length < BATCH_HEADER_BYTES) {
+    throw new LogError('INVALID_RECORD', `${where}: ${batch.length} bytes are no record batch`)
+  }
   // Magic is at the same place in every format, and decides what the other bytes mean.
   if (magic(batch, 0) !== BATCH_MAGIC) {
     throw new LogError('INVALID_RECORD', `${where}: record batches of magic ${magic(batch, 0)} are not served; only of magic 2`)
   }
   const size = batchBytes(batch, 0)
-  if (size < BATCH_HEADER_BYTES || size > batch.length) {
-    throw new LogError('CORRUPT_MESSAGE', `${where}: the batch says that it has ${size} bytes; there are ${batch.length}`)
+  if (size < BATCH_HEADER_BYTES) {
+    throw new LogError('CORRUPT_MESSAGE', `${where}: the batch says that it has ${size} bytes, less than its header`)
+  }
+  if (size > batch.length) {
+    throw new LogError('INVALID_RECORD', `${where}: the batch says that it has ${size} bytes; there are ${batch.length}`)
   }
   if (size < batch.length) {
     throw new LogError('INVALID_RECORD', `${where}: ${batch.length - size} bytes follow the batch; exactly one batch is allowed`)
@@ -75,7 +83,8 @@ function checkSoundness(batch: Buffer, where: string): void {
     verifyBatch(batch, 0, batch.length)
     compressionOf(batch, 0)
   } catch (error) {
-    throw asLogError(error, where)
+    const wasDamaged = error instanceof CorruptRecordError && crc(batch, 0) !== crc32c(batch, CRC_START, batch.length)
+    throw wasDamaged ? new LogError('CORRUPT_MESSAGE', `${where}: ${error.message}`, [], error) : asLogError(error, where)
   }
 }
 
@@ -123,8 +132,7 @@ function asLogError(error: unknown, where: string): unknown {
       return new LogError('MESSAGE_TOO_LARGE', message, [], error)
     default:
       // The checksum is right and the records are not: sending the same bytes again cannot help, so not CORRUPT_MESSAGE.
-      if (!(error instanceof CorruptRecordError)) return new LogError('INVALID_RECORD', message, [], error)
-      return new LogError('CORRUPT_MESSAGE', message, [], error)
+      return new LogError('INVALID_RECORD', message, [], error)
   }
 }
 

@@ -83,7 +83,7 @@ export class ProducerState {
   update(buffer: Buffer, at: number): void {
     this.#endOffset = lastOffset(buffer, at) + 1
     const id = producerId(buffer, at)
-    if (id === NO_VALUE) return
+    if (id < 0) return
     const epoch = producerEpoch(buffer, at)
     let entry = this.#producers.get(id)
     if (entry === undefined) {
