@@ -168,8 +168,12 @@ describe('deleting', () => {
       0,
       ErrorCode.NON_EMPTY_GROUP,
       ErrorCode.GROUP_ID_NOT_FOUND,
-      ErrorCode.INVALID_GROUP_ID,
+      ErrorCode.GROUP_ID_NOT_FOUND,
     ])
+    // Kafka takes a commit for the group '', so it can be deleted too.
+    commit(broker, commitRequest('', { orders: [5] }))
+    expect(broker.client.ask(offsetDeleteApi, 0, deletion('', 'orders', 0)).errorCode).toBe(ErrorCode.INVALID_GROUP_ID)
+    expect(remove('')).toEqual([0])
     expect(committed(broker.client, 'simple')).toEqual({})
     expect(
       broker.client.ask(listGroupsApi, 5, { statesFilter: [], typesFilter: [] }).groups.map(({ groupId }) => groupId),
@@ -245,7 +249,7 @@ describe('describing', () => {
     expect(list([], ['consumer'])).toEqual([])
   })
 
-  test('a stable group shows subscriptions and assignments, an unstable one only who is in it', () => {
+  test('a stable group shows subscriptions and assignments, an unstable one who is in it and what they had', () => {
     const broker = brokerWithOrders()
     const { a, b } = stablePair(broker.core)
     const groups = ['g', 'none']
@@ -262,7 +266,8 @@ describe('describing', () => {
     a.join()
     const [unstable, unknown] = describe(0)
     expect(unstable).toMatchObject({ groupState: 'PreparingRebalance', protocolData: '' })
-    expect(unstable!.members.map(({ memberAssignment }) => memberAssignment.length)).toEqual([0, 0])
+    expect(unstable!.members.map(({ memberAssignment }) => memberAssignment.toString())).toEqual(['A', 'B'])
+    expect(unstable!.members.map(({ memberMetadata }) => memberMetadata.length)).toEqual([0, 0])
     expect(unknown).toMatchObject({ errorCode: 0, groupState: 'Dead' })
   })
 })

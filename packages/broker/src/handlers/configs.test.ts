@@ -107,7 +107,6 @@ describe('IncrementalAlterConfigs', () => {
 
   const refusals: [string, AlterableConfig[], keyof typeof ErrorCode, RegExp][] = [
     ['an unknown name', [set('colour', 'red')], 'INVALID_CONFIG', /Unknown topic config name: colour/],
-    ['deleting an unknown name', [set('colour', null, DELETE)], 'INVALID_CONFIG', /Unknown topic config name: colour/],
     ['a bad value', [set('segment.bytes', '12')], 'INVALID_CONFIG', /Invalid value 12 for configuration segment\.bytes/],
     ['what is not honoured', [set('min.cleanable.dirty.ratio', '0.1')], 'INVALID_CONFIG', /not supported by this broker/],
     ['a null value', [set('retention.ms', null)], 'INVALID_REQUEST', /Null value not supported/],
@@ -137,6 +136,31 @@ describe('IncrementalAlterConfigs', () => {
       errorMessage: expect.stringMatching(message),
     })
     expect(broker.core.services.topics.byName('orders')!.config).toBe(before)
+  })
+
+  test('deleting what is not set changes nothing, whatever its name', () => {
+    const broker = startBroker()
+    broker.createTopic('orders', 1, { 'retention.ms': '1000' })
+    const configs = [set('colour', null, DELETE), set('segment.ms', null, DELETE)]
+    expect(alter(broker, 'orders', configs)).toMatchObject({ errorCode: 0, errorMessage: null })
+    expect([...broker.core.services.image.topicConfigs('orders')]).toEqual([['retention.ms', '1000']])
+  })
+
+  test('a name that no topic can have', () => {
+    const broker = startBroker()
+    expect(alter(broker, 'a b', [set('retention.ms', '1')]).errorCode).toBe(ErrorCode.INVALID_TOPIC_EXCEPTION)
+    expect(alter(broker, '', [set('retention.ms', '1')]).errorCode).toBe(ErrorCode.INVALID_REQUEST)
+  })
+
+  test('a resource twice is refused both times, and many resources are no long work', () => {
+    const broker = startBroker()
+    broker.createTopic('orders')
+    const resource = { resourceType: TOPIC, resourceName: 'orders', configs: [set('retention.ms', '1')] }
+    const others = Array.from({ length: 100_000 }, (_, index) => ({ ...resource, resourceName: `missing-${index}` }))
+    const resources = [resource, ...others, resource]
+    const { responses } = broker.client.ask(incrementalAlterConfigsApi, 1, { resources, validateOnly: false })
+    expect([responses[0]!.errorCode, responses.at(-1)!.errorCode]).toEqual([42, 42])
+    expect(responses[1]!.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   })
 
   test('what is there already may be appended', () => {

@@ -14,7 +14,7 @@ export const deleteGroupsHandler: Handler<DeleteGroupsRequest, DeleteGroupsRespo
   maxVersion: 3,
   handle(request, { broker, now }) {
     const results = [...new Set(request.groupsNames)].map((groupId) => {
-      const errorCode = groupId === '' ? ErrorCode.INVALID_GROUP_ID : broker.groups.deleteGroup(groupId, now)
+      const errorCode = broker.groups.deleteGroup(groupId, now)
       return { groupId, errorCode, errorMessage: MESSAGES.get(errorCode) ?? null }
     })
     return { throttleTimeMs: 0, results }

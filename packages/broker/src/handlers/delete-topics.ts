@@ -16,11 +16,16 @@ export const deleteTopicsHandler: Handler<DeleteTopicsRequest, DeleteTopicsRespo
   maxVersion: 6,
   handle(request, context) {
     const asked = context.version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
-    return { throttleTimeMs: 0, responses: withoutRepeats(asked).map((topic) => deleteOne(topic, context)) }
+    const times = countMentions(asked, context)
+    return { throttleTimeMs: 0, responses: withoutRepeats(asked).map((topic) => deleteOne(topic, times, context)) }
   },
 }
 
-function deleteOne({ name, topicId }: DeleteTopicState, context: RequestContext): DeletableTopicResult {
+function deleteOne(
+  { name, topicId }: DeleteTopicState,
+  times: ReadonlyMap<string, number>,
+  context: RequestContext,
+): DeletableTopicResult {
   const { image, controller } = context.broker
   if ((name === null) === (topicId === ZERO_UUID)) {
     const message =
@@ -32,11 +37,24 @@ function deleteOne({ name, topicId }: DeleteTopicState, context: RequestContext)
     const code = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     return result(name, topicId, refusal(code, 'This server does not host this topic.'))
   }
+  if (times.get(topic.id)! > 1) {
+    return result(topic.name, topic.id, refusal(ErrorCode.INVALID_REQUEST, 'The request names the topic more than once.'))
+  }
   return result(topic.name, topic.id, controller.deleteTopic(topic, context.now))
 }
 
 function result(name: string | null, topicId: string, failed: Refusal | null): DeletableTopicResult {
   return { name, topicId, errorCode: failed?.errorCode ?? ErrorCode.NONE, errorMessage: failed?.errorMessage ?? null }
+}
+
+/** How often each topic is meant, by name or by id: Kafka deletes none that is meant twice. */
+function countMentions(asked: readonly DeleteTopicState[], { broker }: RequestContext): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const { name, topicId } of asked) {
+    const id = name === null ? topicId : broker.image.topicByName(name)?.id
+    if (id !== undefined) times.set(id, (times.get(id) ?? 0) + 1)
+  }
+  return times
 }
 
 function withoutRepeats(topics: readonly DeleteTopicState[]): DeleteTopicState[] {

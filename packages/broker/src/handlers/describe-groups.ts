@@ -1,4 +1,4 @@
-/** DescribeGroups v0-6. What members said and got is shown while the group is stable. An unknown group is Dead, from v6 an error. */
+/** DescribeGroups v0-6. What members said is shown while the group is stable; what they got last, always. An unknown group is Dead, from v6 an error. */
 import { ErrorCode } from '@millrace/protocol'
 import {
   describeGroupsApi,
@@ -58,7 +58,7 @@ function describe(group: ClassicGroup, authorizedOperations: number): DescribedG
       clientId: member.clientId,
       clientHost: member.clientHost,
       memberMetadata: protocol === null ? EMPTY : member.metadata(protocol),
-      memberAssignment: protocol === null ? EMPTY : member.assignment,
+      memberAssignment: member.assignment,
     })),
     authorizedOperations,
   }

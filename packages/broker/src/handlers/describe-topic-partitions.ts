@@ -13,7 +13,7 @@ import type { Handler, RequestContext } from '../core/handler.ts'
 import type { Partition } from '../core/topic-registry.ts'
 import { DESCRIBE_PARTITIONS_MAX } from '../limits.ts'
 import { invalidTopicName, isInternalTopic } from '../metadata/topic-name.ts'
-import { TOPIC_OPERATIONS } from './authorized-operations.ts'
+import { OPERATIONS_OMITTED, TOPIC_OPERATIONS } from './authorized-operations.ts'
 
 export const describeTopicPartitionsHandler: Handler<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse> = {
   api: describeTopicPartitionsApi,
@@ -22,12 +22,17 @@ export const describeTopicPartitionsHandler: Handler<DescribeTopicPartitionsRequ
   handle(request, context) {
     const { topics } = context.broker
     const { cursor } = request
+    const wrong = checkCursor(request)
+    if (wrong !== ErrorCode.NONE) {
+      const failed = request.topics.map(({ name }) => absent(name, wrong, OPERATIONS_OMITTED))
+      return { throttleTimeMs: 0, topics: failed, nextCursor: null }
+    }
     const asked = request.topics.length > 0 ? request.topics.map(({ name }) => name) : [...topics.all()].map(({ name }) => name)
     const names = [...new Set(asked)].filter((name) => cursor === null || name >= cursor.topicName).toSorted()
     const response: DescribeTopicPartitionsResponse = { throttleTimeMs: 0, topics: [], nextCursor: null }
     let left = Math.min(DESCRIBE_PARTITIONS_MAX, Math.max(1, request.responsePartitionLimit))
     for (const name of names) {
-      const from = cursor !== null && name === cursor.topicName ? Math.max(0, cursor.partitionIndex) : 0
+      const from = cursor !== null && name === cursor.topicName ? cursor.partitionIndex : 0
       if (left === 0) {
         response.nextCursor = { topicName: name, partitionIndex: from }
         break
@@ -45,18 +50,23 @@ export const describeTopicPartitionsHandler: Handler<DescribeTopicPartitionsRequ
   },
 }
 
+/** A cursor names one of the topics that were asked for (Kafka: DescribeTopicPartitionsRequestHandler). */
+function checkCursor({ cursor, topics }: DescribeTopicPartitionsRequest): number {
+  if (cursor === null) return ErrorCode.NONE
+  const isAsked = topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)
+  return isAsked && cursor.partitionIndex >= 0 ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST
+}
+
+function absent(name: string, errorCode: number, topicAuthorizedOperations: number): DescribeTopicPartitionsResponseTopic {
+  return { errorCode, name, topicId: ZERO_UUID, isInternal: isInternalTopic(name), partitions: [], topicAuthorizedOperations }
+}
+
 function describe(name: string, from: number, to: number, { broker }: RequestContext): DescribeTopicPartitionsResponseTopic {
   const topic = broker.topics.byName(name)
   if (topic === undefined) {
     const invalid = invalidTopicName(name) !== null
-    return {
-      errorCode: invalid ? ErrorCode.INVALID_TOPIC_EXCEPTION : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-      name,
-      topicId: ZERO_UUID,
-      isInternal: isInternalTopic(name),
-      partitions: [],
-      topicAuthorizedOperations: TOPIC_OPERATIONS,
-    }
+    const errorCode = invalid ? ErrorCode.INVALID_TOPIC_EXCEPTION : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return absent(name, errorCode, TOPIC_OPERATIONS)
   }
   return {
     errorCode: ErrorCode.NONE,

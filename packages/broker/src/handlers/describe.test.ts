@@ -57,6 +57,25 @@ describe('DescribeTopicPartitions', () => {
     ])
   })
 
+  test('a cursor must name a topic that was asked for, and a partition', () => {
+    const { client, createTopic } = startBroker()
+    createTopic('a', 2)
+    const topics = [{ name: 'a' }]
+    for (const cursor of [
+      { topicName: 'b', partitionIndex: 0 },
+      { topicName: 'a', partitionIndex: -1 },
+    ]) {
+      const reply = client.ask(describeTopicPartitionsApi, 0, request({ topics, cursor }))
+      expect(reply).toMatchObject({
+        topics: [{ name: 'a', errorCode: ErrorCode.INVALID_REQUEST, partitions: [] }],
+        nextCursor: null,
+      })
+    }
+    // Of all topics, the one at the cursor may have gone since.
+    const all = client.ask(describeTopicPartitionsApi, 0, request({ cursor: { topicName: '0', partitionIndex: 1 } }))
+    expect(all.topics[0]!.partitions).toHaveLength(2)
+  })
+
   test('pages through everything by cursor, each partition once', () => {
     const { client, createTopic } = startBroker()
     createTopic('a', 5)

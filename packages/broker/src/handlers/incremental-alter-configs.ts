@@ -15,6 +15,7 @@ import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
+import { invalidTopicName } from '../metadata/topic-name.ts'
 
 const SET = 0
 const DELETE = 1
@@ -26,10 +27,13 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
   minVersion: 0,
   maxVersion: 1,
   handle(request, context) {
+    const count = new Map<string, number>()
+    for (const resource of request.resources) count.set(keyOf(resource), (count.get(keyOf(resource)) ?? 0) + 1)
     const responses = request.resources.map((resource) => {
-      const failed = isRepeated(resource, request.resources)
-        ? refusal(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-        : alter(resource, request.validateOnly, context)
+      const failed =
+        count.get(keyOf(resource))! > 1
+          ? refusal(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
+          : alter(resource, request.validateOnly, context)
       const { resourceType, resourceName } = resource
       return {
         errorCode: failed?.errorCode ?? ErrorCode.NONE,
@@ -42,10 +46,8 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
   },
 }
 
-function isRepeated(resource: AlterConfigsResource, all: readonly AlterConfigsResource[]): boolean {
-  return (
-    all.filter((other) => other.resourceType === resource.resourceType && other.resourceName === resource.resourceName).length > 1
-  )
+function keyOf({ resourceType, resourceName }: AlterConfigsResource): string {
+  return `${resourceType} ${resourceName}`
 }
 
 function alter(resource: AlterConfigsResource, validateOnly: boolean, { broker, now }: RequestContext): Refusal | null {
@@ -55,6 +57,9 @@ function alter(resource: AlterConfigsResource, validateOnly: boolean, { broker, 
   if (resource.resourceType !== TOPIC_RESOURCE) {
     return refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resource.resourceType}`)
   }
+  if (resource.resourceName === '') return refusal(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
+  const badName = invalidTopicName(resource.resourceName)
+  if (badName !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
   const changes = new Map<string, string | null>()
   for (const { name, configOperation, value } of resource.configs) {
     if (changes.has(name)) return refusal(ErrorCode.INVALID_REQUEST, `Error due to duplicate config keys: ${name}`)

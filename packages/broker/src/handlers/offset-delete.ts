@@ -17,7 +17,8 @@ export const offsetDeleteHandler: Handler<OffsetDeleteRequest, OffsetDeleteRespo
   handle(request, context) {
     const { groups } = context.broker
     const group = groups.group(request.groupId)
-    if (group === undefined) return failed(request.groupId === '' ? ErrorCode.INVALID_GROUP_ID : ErrorCode.GROUP_ID_NOT_FOUND)
+    if (request.groupId === '') return failed(ErrorCode.INVALID_GROUP_ID)
+    if (group === undefined) return failed(ErrorCode.GROUP_ID_NOT_FOUND)
     if (group.state !== 'Empty' && !group.usesConsumerProtocol) return failed(ErrorCode.NON_EMPTY_GROUP)
     const topics = request.topics.map((topic) => judge(topic, group, context))
     const doomed = topics.flatMap(({ name, partitions }) =>

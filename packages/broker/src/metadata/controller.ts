@@ -118,12 +118,16 @@ export class Controller {
     if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`)
     const internal = refuseInternal(name, 'reconfigured')
     if (internal !== null) return internal
+    const effective = new Map<string, string | null>()
+    const overrides = this.#image.topicConfigs(name)
     for (const [config, value] of changes) {
-      const wrong = checkTopicConfig(config, value ?? '')
-      if (wrong !== null && (value !== null || wrong.startsWith('Unknown'))) return refusal(ErrorCode.INVALID_CONFIG, wrong)
+      const wrong = value === null ? null : checkTopicConfig(config, value)
+      if (wrong !== null) return refusal(ErrorCode.INVALID_CONFIG, wrong)
+      // As in Kafka, what is not set may be deleted, whatever its name.
+      if (value !== null || overrides.has(config)) effective.set(config, value)
     }
     if (validateOnly) return null
-    const failed = this.#tryCommit(configChanges(name, changes), now)
+    const failed = this.#tryCommit(configChanges(name, effective), now)
     if (failed === null) this.#topics.reconfigure(topic.id, this.#resolved(this.#image.topicConfigs(name)))
     return failed
   }

@@ -88,12 +88,12 @@ function checkCountedTopic(topic: NewTopic, defaultPartitions: number): number |
     const message = 'Replication factor must be larger than 0, or -1 to use the default value.'
     return refusal(ErrorCode.INVALID_REPLICATION_FACTOR, message)
   }
+  if (numPartitions < -1 || numPartitions === 0) {
+    return refusal(ErrorCode.INVALID_PARTITIONS, 'Number of partitions was set to an invalid non-positive value.')
+  }
   if (replicationFactor > 1) {
     const why = `The target replication factor of ${replicationFactor} cannot be reached because only 1 broker(s) are registered.`
     return refusal(ErrorCode.INVALID_REPLICATION_FACTOR, `Unable to replicate the partition ${replicationFactor} time(s): ${why}`)
-  }
-  if (numPartitions < -1 || numPartitions === 0) {
-    return refusal(ErrorCode.INVALID_PARTITIONS, 'Number of partitions was set to an invalid non-positive value.')
   }
   return checkCount(numPartitions === -1 ? defaultPartitions : numPartitions)
 }

@@ -70,6 +70,7 @@ describe('CreateTopics', () => {
   const refusals: [string, Partial<CreatableTopic>, keyof typeof ErrorCode, RegExp][] = [
     ['an empty name', { name: '' }, 'INVALID_TOPIC_EXCEPTION', /the empty string/],
     ['a dot', { name: '..' }, 'INVALID_TOPIC_EXCEPTION', /'\.\.' is not allowed/],
+    ['no partitions and too many replicas', { numPartitions: 0, replicationFactor: 2 }, 'INVALID_PARTITIONS', /non-positive/],
     ['a slash', { name: 'a/b' }, 'INVALID_TOPIC_EXCEPTION', /other than ASCII alphanumerics/],
     ['250 characters', { name: 'x'.repeat(250) }, 'INVALID_TOPIC_EXCEPTION', /longer than the max allowed length 249/],
     ['the metadata log', { name: '__cluster_metadata' }, 'INVALID_TOPIC_EXCEPTION', /reserved/],
@@ -209,6 +210,21 @@ describe('DeleteTopics', () => {
     expect(remove(null, id)).toMatchObject({ errorCode: 0, name: 'orders', topicId: id })
     expect(remove('other', ZERO_UUID)).toMatchObject({ errorCode: 0 })
     expect(names(client)).toEqual([])
+  })
+
+  test('a topic that is named twice stays', () => {
+    const { client, createTopic } = startBroker()
+    const id = createTopic('orders')
+    const codes = (version: number, topics: { name: string | null; topicId: string }[], topicNames: string[]): number[] =>
+      client.ask(deleteTopicsApi, version, { topics, topicNames, timeoutMs: 1000 }).responses.map(({ errorCode }) => errorCode)
+    const [byName, byId] = [
+      { name: 'orders', topicId: ZERO_UUID },
+      { name: null, topicId: id },
+    ]
+    expect(codes(5, [], ['orders', 'orders'])).toEqual([ErrorCode.INVALID_REQUEST])
+    expect(codes(6, [byId, byId], [])).toEqual([ErrorCode.INVALID_REQUEST])
+    expect(new Set(codes(6, [byName, byId], []))).toEqual(new Set([ErrorCode.INVALID_REQUEST]))
+    expect(names(client)).toEqual(['orders'])
   })
 
   test('the offsets topic stays', () => {
