@@ -69,6 +69,13 @@ export class BrokerCore {
     const topics = new TopicStore(this.#logs)
     const journal = new LogJournal(this.#logs.open(CLUSTER_METADATA_TOPIC, METADATA_TOPIC_ID, 0, metadataLogConfig()))
     const controller = new Controller({ nodeId, config, image, journal, topics, events: this.#events, random })
+    try {
+      controller.load()
+    } catch (error) {
+      this.#logs.abandon()
+      throw error
+    }
+    this.#logs.begin()
     controller.start(clock.now(), !this.#logs.wasClean)
     this.#logs.moveStraysAside()
     const groups = new GroupCoordinator({

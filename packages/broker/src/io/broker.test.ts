@@ -229,6 +229,7 @@ describe('a data directory', () => {
     expect(failure).toBeInstanceOf(BrokerStartError)
     expect(failure).toMatchObject({ code, message: expect.stringMatching(message) })
     expect((failure as Error).message).toContain(dataDir)
+    expect((failure as Error).message).toMatch(/choose|Leave/i)
     expect(readdirSync(dataDir)).toEqual(expect.arrayContaining(before))
     expect(existsSync(join(dataDir, '.lock'))).toBe(false)
   })
@@ -238,7 +239,7 @@ describe('a data directory', () => {
     writeFileSync(file, '')
     await expect(Broker.start({ port: 0, dataDir: file })).rejects.toMatchObject({
       code: 'DATA_DIR_UNUSABLE',
-      message: expect.stringContaining(file),
+      message: expect.stringMatching(new RegExp(`${file}.*Choose a directory, not a file`)),
     })
   })
 
@@ -300,6 +301,9 @@ function meta(path: string, line = ''): void {
 /** A metadata log whose only record is of a type that only a later Kafka writes. */
 function newerMetadata(path: string): void {
   metadataLog(path, '\u0001\u0063\u0000')
+  // A clean end is still one for the broker whose directory it is.
+  writeFileSync(join(path, '.kafka_cleanshutdown'), '{"version":0,"brokerEpoch":7}')
+  mkdirSync(join(path, 'orders-0.1234-delete'))
 }
 
 /** A metadata log that removes a topic which it never added. */

@@ -105,6 +105,7 @@ function load(options: ResolvedBrokerOptions, directory: DataDirectory | null, c
   } catch (error) {
     // An assertion fails when the metadata log contradicts itself.
     if (directory === null || !(error instanceof KafkaError || error instanceof AssertionError)) throw error
-    throw new BrokerStartError('DATA_DIR_CORRUPT', `cannot load the data directory ${directory.path}: ${error.message}`, error)
+    const message = `cannot load the data directory ${directory.path}: ${error.message}. Restore it from a copy, or choose another directory`
+    throw new BrokerStartError('DATA_DIR_CORRUPT', message, error)
   }
 }

@@ -7,6 +7,15 @@ import { formatMetaProperties, parseMetaProperties, type MetaProperties } from '
 
 const META_FILE = 'meta.properties'
 
+/** What to do, by the code of the system's error. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['EACCES', 'Give this user the right to write there, or choose another directory'],
+  ['EPERM', 'Give this user the right to write there, or choose another directory'],
+  ['EROFS', 'Choose a directory that can be written'],
+  ['ENOSPC', 'Free some space there, or choose another directory'],
+  ['ENOTDIR', 'Choose a directory, not a file'],
+])
+
 export interface ExpectedOwner {
   readonly nodeId: number
   /** Undefined: whatever the directory says, or a new one. */
@@ -55,7 +64,9 @@ export class DataDirectory {
 function readMeta(path: string, owner: ExpectedOwner): MetaProperties {
   const file = join(path, META_FILE)
   const meta = parseMetaProperties(attempt(path, 'read', () => readFileSync(file, 'utf8')))
-  if (typeof meta === 'string') throw new BrokerStartError('DATA_DIR_CORRUPT', `${file}: ${meta}`)
+  if (typeof meta === 'string') {
+    throw new BrokerStartError('DATA_DIR_CORRUPT', `${file}: ${meta}. Restore the file, or choose another directory`)
+  }
   if (meta.nodeId !== owner.nodeId) {
     const message = `${path} belongs to node ${meta.nodeId}; this broker is node ${owner.nodeId}. Choose that directory's nodeId or another directory`
     throw new BrokerStartError('DATA_DIR_FOREIGN', message)
@@ -103,5 +114,6 @@ function makeDirectory(path: string): void {
 
 function unusable(path: string, what: string, error: unknown): BrokerStartError {
   const why = error instanceof Error ? error.message : String(error)
-  return new BrokerStartError('DATA_DIR_UNUSABLE', `cannot ${what} the data directory ${path}: ${why}`, error)
+  const remedy = REMEDIES.get((error as NodeJS.ErrnoException).code ?? '') ?? 'Choose another directory'
+  return new BrokerStartError('DATA_DIR_UNUSABLE', `cannot ${what} the data directory ${path}: ${why}. ${remedy}`, error)
 }

@@ -28,9 +28,9 @@ export class DirectoryLock {
     if (held.has(directory)) throw locked(directory, 'this process already')
     const file = join(directory, LOCK_FILE)
     const own = `${file}.${process.pid}`
-    // A link puts the file there with its content in one step, so that nobody reads a lock without an owner.
-    writeFileSync(own, identity(process.pid))
     try {
+      // A link puts the file there with its content in one step, so that nobody reads a lock without an owner.
+      writeFileSync(own, identity(process.pid))
       for (let round = 0; round < LOCK_ATTEMPTS_MAX; round++) {
         if (tryLink(own, file)) {
           held.add(directory)

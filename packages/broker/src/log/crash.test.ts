@@ -19,6 +19,7 @@ interface World {
 
 function boot(storage: Storage): World {
   const manager = new LogManager(storage, { now: () => NOW })
+  manager.begin()
   return { manager, log: manager.open('t', TOPIC_ID, 0, CONFIG) }
 }
 

@@ -10,7 +10,9 @@ const OTHER_ID = 'BAAAAAAAAAAAAAAAAAAAZg'
 const HOUR = 60 * 60 * 1000
 
 function boot(storage: MemoryStorage, options: Partial<LogManagerOptions> = {}): LogManager {
-  return new LogManager(storage, { now: () => NOW, ...options })
+  const manager = new LogManager(storage, { now: () => NOW, ...options })
+  manager.begin()
+  return manager
 }
 
 function open(manager: LogManager, config: Partial<LogConfig> = {}, partition = 0, id = ID): PartitionLog {

@@ -54,7 +54,7 @@ export class LogManager {
   #ticking = false
   #closed = false
 
-  /** Reads how the last run ended and takes the mark of a clean end away. Throws StorageError. */
+  /** Reads how the last run ended; changes nothing before `begin`. Throws StorageError. */
   constructor(storage: Storage, options: LogManagerOptions) {
     const now = options.now()
     this.#storage = storage
@@ -71,10 +71,16 @@ export class LogManager {
     this.#nextFlush = now + this.#flushIntervalMs
     this.#nextCheckpoint = now + CHECKPOINT_INTERVAL_MS
     this.#nextRetention = now + this.#retentionCheckIntervalMs
-    for (const name of storage.list('')) if (name.endsWith(DELETE_DIRECTORY_SUFFIX)) storage.removeDirectory(name)
     this.#clean = storage.exists(CLEAN_SHUTDOWN)
-    // From the first write on, a crash must be seen as one.
-    if (this.#clean) storage.remove(CLEAN_SHUTDOWN)
+  }
+
+  /**
+   * Must come before the first write: from here on a crash is seen as one. Apart from the constructor, so that a directory which
+   * turns out to be another's keeps the mark of its clean end. Throws StorageError.
+   */
+  begin(): void {
+    if (this.#clean) this.#storage.remove(CLEAN_SHUTDOWN)
+    for (const name of this.#storage.list('')) if (name.endsWith(DELETE_DIRECTORY_SUFFIX)) this.#storage.removeDirectory(name)
   }
 
   /** Whether the last run on this directory ended cleanly; false for a new one. */

@@ -42,6 +42,7 @@ export class Controller {
   readonly #deps: ControllerDependencies
   readonly #image: MetadataImage
   readonly #topics: TopicStore
+  #isNew = true
 
   constructor(dependencies: ControllerDependencies) {
     this.#deps = dependencies
@@ -49,18 +50,21 @@ export class Controller {
     this.#topics = dependencies.topics
   }
 
+  /** Replays the metadata log; writes nothing. Throws ProtocolError and AssertionError for one that is not ours to read. */
+  load(): void {
+    this.#deps.journal.replay(({ value }) => {
+      this.#isNew = false
+      if (value !== null) this.#image.apply(decodeMetadataRecord(value))
+    })
+  }
+
   /**
-   * Replays the metadata log and opens the logs of all topics in it. Writes the first record into a log that is empty.
+   * Opens the logs of all topics that were loaded. Writes the first record into a log that is empty.
    * @param unclean the last run did not end well: records may be lost, so every partition gets a new leader epoch, by which
    *   consumers that had read the lost ones find out (KIP-320)
    */
   start(now: number, unclean: boolean): void {
-    let records = 0
-    this.#deps.journal.replay(({ value }) => {
-      records++
-      if (value !== null) this.#image.apply(decodeMetadataRecord(value))
-    })
-    if (records === 0) this.#commit([{ type: 'feature-level', name: 'metadata.version', level: METADATA_VERSION_LEVEL }], now)
+    if (this.#isNew) this.#commit([{ type: 'feature-level', name: 'metadata.version', level: METADATA_VERSION_LEVEL }], now)
     if (unclean) this.#commit(this.#electAll(), now)
     for (const topic of this.#image.topics()) {
       const config = this.#resolved(this.#image.topicConfigs(topic.name))
