@@ -1,5 +1,6 @@
 import type { RecordBatch } from './record-batch.ts'
 import { decodeHeaders, type RecordHeader } from './record-headers.ts'
+import { afterVarint, MAX_SHORT_BYTES, varintAt, VarintReader } from './varint-reader.ts'
 
 /** A record's contents without its batch. */
 export interface RecordFields {
@@ -19,30 +20,27 @@ export interface RecordFields {
 export class KafkaRecord {
   /** The batch that it is part of. */
   readonly batch: RecordBatch
+  readonly #timestampAt: number
   readonly #offsetDelta: number
-  readonly #timestampDelta: number
-  readonly #keyStart: number
-  readonly #keyLength: number
   readonly #valueStart: number
   readonly #valueLength: number
   readonly #end: number
 
-  /** Made by `RecordCursor`, which has checked that all lengths lie within the records of `batch`. */
+  /**
+   * Made by `RecordCursor`, which has checked that all lengths lie within the records of `batch`. What nearly all readers ask
+   * for is told; timestamp and key are found from `timestampAt` when they are asked for.
+   */
   constructor(
     batch: RecordBatch,
+    timestampAt: number,
     offsetDelta: number,
-    timestampDelta: number,
-    keyStart: number,
-    keyLength: number,
     valueStart: number,
     valueLength: number,
     end: number,
   ) {
     this.batch = batch
+    this.#timestampAt = timestampAt
     this.#offsetDelta = offsetDelta
-    this.#timestampDelta = timestampDelta
-    this.#keyStart = keyStart
-    this.#keyLength = keyLength
     this.#valueStart = valueStart
     this.#valueLength = valueLength
     this.#end = end
@@ -66,12 +64,18 @@ export class KafkaRecord {
   get timestamp(): number {
     const batch = this.batch
     if (batch.isLogAppendTime) return batch.maxTimestamp
-    const delta = this.#timestampDelta
-    return Number.isNaN(delta) ? batch.keptTimestamp(this.#offsetDelta) : batch.baseTimestamp + delta
+    const data = batch.recordBytes
+    const at = this.#timestampAt
+    if (afterVarint(data, at) - at <= MAX_SHORT_BYTES) return batch.baseTimestamp + varintAt(data, at)
+    // The delta may be beyond the safe integers, where the timestamp is not.
+    return Number(BigInt(batch.baseTimestamp) + new VarintReader(data, at, this.#end).varlong()!)
   }
 
   get key(): Buffer | null {
-    return this.#keyLength < 0 ? null : this.batch.viewOf(this.#keyStart, this.#keyLength)
+    const data = this.batch.recordBytes
+    const at = this.#keyLengthAt()
+    const length = varintAt(data, at)
+    return length < 0 ? null : this.batch.viewOf(afterVarint(data, at), length)
   }
 
   get value(): Buffer | null {
@@ -80,7 +84,10 @@ export class KafkaRecord {
 
   /** The key as UTF-8 text: faster than to decode `key`. */
   get keyText(): string | null {
-    return this.#keyLength < 0 ? null : this.batch.textOf(this.#keyStart, this.#keyLength)
+    const data = this.batch.recordBytes
+    const at = this.#keyLengthAt()
+    const length = varintAt(data, at)
+    return length < 0 ? null : this.batch.textOf(afterVarint(data, at), length)
   }
 
   /** The value as UTF-8 text: faster than to decode `value`. */
@@ -95,7 +102,7 @@ export class KafkaRecord {
 
   /** Bytes of the key; -1 when it is null. */
   get keyLength(): number {
-    return this.#keyLength
+    return varintAt(this.batch.recordBytes, this.#keyLengthAt())
   }
 
   /** In the order written, names may repeat. Throws `CorruptRecordError` if their bytes contradict themselves. */
@@ -108,6 +115,12 @@ export class KafkaRecord {
   toJSON(): RecordFields {
     const { topic, partition, offset, timestamp, key, value, headers } = this
     return { topic, partition, offset, timestamp, key, value, headers }
+  }
+
+  /** After the timestamp and the offset. */
+  #keyLengthAt(): number {
+    const data = this.batch.recordBytes
+    return afterVarint(data, afterVarint(data, this.#timestampAt))
   }
 
   static {

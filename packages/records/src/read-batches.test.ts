@@ -124,6 +124,40 @@ test('a record shows what it says, with and without a topic', () => {
   expect(only(bytes).toArray()[0]!.toJSON()).toEqual({ topic: '', partition: -1, ...fields })
 })
 
+test('records read the same however many bytes their lengths and deltas take', () => {
+  const lengths = [-1, 0, 63, 64, 8191, 8192, 2 ** 20]
+  const deltas = [0, 63, 64, 8191, 8192, 2 ** 27 - 1, 2 ** 27, 2 ** 40]
+  const filled = (length: number): Buffer | null => (length < 0 ? null : Buffer.alloc(length, length))
+  const written = lengths.flatMap((keyLength) =>
+    lengths.map((valueLength, i) => ({ keyLength, valueLength, timestamp: 5000 + deltas[i]!, headers: i % 2 })),
+  )
+  const builder = new RecordBatchBuilder({ batchSize: 2 ** 25 })
+  builder.tryAppend(5000, null, null)
+  for (const { keyLength, valueLength, timestamp, headers } of [
+    ...written,
+    { ...written[0]!, timestamp: 5000 + deltas.at(-1)! },
+  ]) {
+    builder.tryAppend(timestamp, filled(keyLength), filled(valueLength), headers === 0 ? [] : [['h', null]])
+  }
+  const [, ...read] = only(builder.seal()).toArray()
+  expect(read.at(-1)!.timestamp).toBe(5000 + 2 ** 40)
+  for (const [i, one] of written.entries()) {
+    const record = read[i]!
+    const { keyLength, valueLength, timestamp } = record
+    expect({ keyLength, valueLength, timestamp, headers: record.headers.length }).toEqual(one)
+    expect(record.offset).toBe(i + 1)
+    expect(record.key?.equals(filled(one.keyLength)!) ?? null).toBe(one.keyLength < 0 ? null : true)
+    expect(record.value?.equals(filled(one.valueLength)!) ?? null).toBe(one.valueLength < 0 ? null : true)
+  }
+})
+
+test('an offset delta of three bytes is read', () => {
+  const builder = new RecordBatchBuilder({ batchSize: 2 ** 18 })
+  for (let i = 0; i < 8200; i++) builder.tryAppend(i, null, null)
+  const offsets = Array.from(only(builder.seal()), (record) => record.offset)
+  expect(offsets).toEqual(Array.from({ length: 8200 }, (_, i) => i))
+})
+
 test('header names are decoded whether or not they were seen before', () => {
   const names = [
     'a',

@@ -43,7 +43,6 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   #memory: ArrayBufferLike
   #memoryOffset: number
   #loaded = false
-  #farTimestamps: Map<number, number> | null = null
   readonly #maxDecompressedBytes: number
 
   /** Made by `readBatches`, which has verified `[position, position + sizeInBytes)`. */
@@ -166,17 +165,6 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     const cursor = this.cursor()
     for (let record = cursor.next(); record !== null; record = cursor.next()) records.push(record)
     return records
-  }
-
-  /** @internal Keeps a timestamp whose distance from `baseTimestamp` is too large for a number to hold. */
-  keepTimestamp(offsetDelta: number, timestamp: number): void {
-    this.#farTimestamps ??= new Map()
-    this.#farTimestamps.set(offsetDelta, timestamp)
-  }
-
-  /** @internal */
-  keptTimestamp(offsetDelta: number): number {
-    return this.#farTimestamps?.get(offsetDelta) ?? header.NO_VALUE
   }
 
   /** @internal What the positions of the batch's records count in: `buffer`, or what it was decompressed to. */

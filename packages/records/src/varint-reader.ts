@@ -37,3 +37,19 @@ export class VarintReader {
     return null
   }
 }
+
+/** Up to 4 bytes hold 28 bits: of a varlong, 37 hours in milliseconds. */
+export const MAX_SHORT_BYTES = 4
+
+/** The varint at `at`, which has been read before and is known to have an end. */
+export function varintAt(data: Uint8Array, at: number): number {
+  const first = data[at]!
+  return first < 0x80 ? (first >>> 1) ^ -(first & 1) : new VarintReader(data, at, data.length).varint()!
+}
+
+/** The position after the varint or varlong at `at`, which has been read before. */
+export function afterVarint(data: Uint8Array, at: number): number {
+  let last = at
+  while (data[last]! >= 0x80) last++
+  return last + 1
+}
