@@ -18,6 +18,7 @@ export {
   type RecordInput,
   type RecordMetadata,
   type SendAllResult,
+  type SendOptions,
 } from '@millrace/producer'
 export {
   CommitError,

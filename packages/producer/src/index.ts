@@ -1,4 +1,4 @@
-export { Producer, type CloseOptions, type FlushOptions } from './producer.ts'
+export { Producer, type CloseOptions, type FlushOptions, type SendOptions } from './producer.ts'
 export type { Acks, Partitioner, ProducerOptions } from './config.ts'
 export { SendAllError, type DeliveredRange, type SendAllResult } from './delivery.ts'
 export type { ProducerBatchMessage } from './diagnostics.ts'

@@ -1,4 +1,4 @@
-import { KafkaError } from '@millrace/protocol'
+import { ConfigError, type KafkaError } from '@millrace/protocol'
 import {
   aborted,
   ClusterClient,
@@ -7,24 +7,26 @@ import {
   type Environment,
   type Timer,
 } from '@millrace/client/internal'
-import { initProducerIdApi } from '@millrace/protocol/apis/init-producer-id'
-import { produceApi, type ProduceResponse } from '@millrace/protocol/apis/produce'
 import { Accumulator } from './accumulator.ts'
 import { resolveProducerOptions, type ProducerConfig, type ProducerOptions } from './config.ts'
 import { SendAllDelivery, type SendAllResult } from './delivery.ts'
-import { publishBatch } from './diagnostics.ts'
+import { EffectRunner } from './effect-runner.ts'
 import { abandonedByClose, producerClosed } from './errors.ts'
 import { FlushWait } from './flush-wait.ts'
-import { hasTopicIds } from './produce-request.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { ProducerRecord, RecordInput, RecordMetadata } from './record.ts'
 import { RecordAppender } from './record-appender.ts'
-import { Sender, type ProduceCall } from './sender.ts'
+import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
-import { arriveAll, type WaitingSend } from './waiting-sends.ts'
+import { arriveAll, waitingSend, type WaitingSend } from './waiting-sends.ts'
 
-const LAST_PRODUCE_VERSION_BY_NAME = 12
-const NO_TRANSACTION = { transactionalId: null, transactionTimeoutMs: 0x7fffffff, enable2Pc: false, keepPreparedTxn: false }
+export interface SendOptions {
+  /**
+   * Ends the wait for metadata or for buffer memory: what still waits then fails with `ABORTED`. Records that have their place in a batch
+   * go on to their outcome: nobody can call back what may be with the broker.
+   */
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface FlushOptions {
   readonly signal?: AbortSignal | undefined
@@ -45,13 +47,13 @@ export class Producer implements AsyncDisposable {
   readonly #cluster: ClusterClient
   readonly #accumulator: Accumulator
   readonly #sender: Sender
+  readonly #runner: EffectRunner
   readonly #appender: RecordAppender
   readonly #backlog: TopicBacklog
   #isScheduled = false
   #flushing = 0
   #timer: Timer | null = null
   #timerAt = Infinity
-  #isRefreshing = false
   #closed: Promise<void> | null = null
   #isOver = false
 
@@ -66,6 +68,14 @@ export class Producer implements AsyncDisposable {
     this.#cluster = new ClusterClient({ ...pickClientOptions(options), allowAutoCreateTopics: true }, environment)
     this.#accumulator = new Accumulator({ ...config, compress: config.compressionType !== 'none' })
     this.#sender = new Sender(config, this.#accumulator, () => environment.random())
+    this.#runner = new EffectRunner({
+      config,
+      environment,
+      cluster: this.#cluster,
+      accumulator: this.#accumulator,
+      sender: this.#sender,
+      changed: () => this.#run(),
+    })
     this.#appender = new RecordAppender(config, this.#accumulator)
     this.#backlog = new TopicBacklog({
       config,
@@ -81,12 +91,12 @@ export class Producer implements AsyncDisposable {
   /**
    * Sends one record. The promise has its place once it is stored as `acks` asks.
    * @throws {KafkaError} as a rejection: INVALID_TOPIC_EXCEPTION, INVALID_RECORD, RECORD_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION,
-   * METADATA_TIMED_OUT, BUFFER_EXHAUSTED, DELIVERY_TIMED_OUT, PRODUCER_CLOSED, or what the broker refused it with
+   * METADATA_TIMED_OUT, BUFFER_EXHAUSTED, ABORTED, DELIVERY_TIMED_OUT, PRODUCER_CLOSED, or what the broker refused it with
    */
-  send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       try {
-        this.#send(record, resolve, reject)
+        this.#send(record, signalOf(options), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -95,13 +105,15 @@ export class Producer implements AsyncDisposable {
 
   /**
    * Sends many records to one topic with one promise for all. Records of one partition keep their order. Wrong input is refused before any is sent;
-   * otherwise, when some fail, `SendAllError` says what was stored nevertheless.
+   * otherwise, when some fail, `SendAllError` says what was stored nevertheless. After an abort it comes once the records that were in batches
+   * have their outcome.
    * @throws {KafkaError} as a rejection: as `send`, and SendAllError
    */
-  sendAll(topic: string, records: Iterable<RecordInput>): Promise<SendAllResult> {
+  sendAll(topic: string, records: Iterable<RecordInput>, options?: SendOptions): Promise<SendAllResult> {
     return new Promise((resolve, reject) => {
       try {
-        this.#sendAll(topic, Array.isArray(records) ? (records as RecordInput[]) : [...records], resolve, reject)
+        const list = Array.isArray(records) ? (records as RecordInput[]) : [...records]
+        this.#sendAll(topic, list, signalOf(options), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -142,7 +154,12 @@ export class Producer implements AsyncDisposable {
     return this.close()
   }
 
-  #send(record: ProducerRecord, resolve: (metadata: RecordMetadata) => void, reject: (error: KafkaError) => void): void {
+  #send(
+    record: ProducerRecord,
+    signal: AbortSignal | null,
+    resolve: (metadata: RecordMetadata) => void,
+    reject: (error: KafkaError) => void,
+  ): void {
     this.#checkOpen()
     const topic = this.#backlog.topic(record.topic)
     this.#appender.check(record, record.topic)
@@ -156,15 +173,13 @@ export class Producer implements AsyncDisposable {
         return
       }
     }
-    this.#wait(
-      { records: [record], next: 0, deadline: now + this.#config.maxBlockMs, resolve, reject, delivery: null, flushes: null },
-      record.topic,
-    )
+    this.#wait(waitingSend([record], now + this.#config.maxBlockMs, resolve, reject, null, signal), record.topic)
   }
 
   #sendAll(
     name: string,
     records: readonly RecordInput[],
+    signal: AbortSignal | null,
     resolve: (result: SendAllResult) => void,
     reject: (error: KafkaError) => void,
   ): void {
@@ -174,8 +189,7 @@ export class Producer implements AsyncDisposable {
     if (records.length === 0) return resolve({ topic: name, recordCount: 0, ranges: [] })
     const delivery = new SendAllDelivery(name, records.length, resolve, reject)
     const now = this.#environment.clock.now()
-    const deadline = now + this.#config.maxBlockMs
-    const send: WaitingSend = { records, next: 0, deadline, resolve: null, reject: null, delivery, flushes: null }
+    const send = waitingSend(records, now + this.#config.maxBlockMs, null, null, delivery, signal)
     if (topic.waiting.length === 0 && topic.queues.partitions.length > 0 && this.#resume(topic, send, now)) return
     this.#wait(send, name)
   }
@@ -235,26 +249,10 @@ export class Producer implements AsyncDisposable {
     const now = this.#environment.clock.now()
     if (this.#flushing > 0 || this.#backlog.isShortOfMemory) this.#accumulator.closeAll()
     this.#sender.poll(now)
-    this.#perform()
+    this.#runner.perform()
     this.#backlog.run(now)
     if (this.#backlog.isShortOfMemory && this.#accumulator.openCount > 0) this.#schedule()
     this.#arm(now)
-  }
-
-  #perform(): void {
-    const { effects } = this.#sender
-    for (const { batch, outcome } of effects.settled.splice(0)) {
-      batch.deliveries.settle(outcome)
-      arriveAll(batch.flushes)
-      publishBatch(batch, outcome)
-    }
-    for (const batch of this.#accumulator.toCompress.splice(0)) void this.#compress(batch)
-    for (const call of effects.calls.splice(0)) this.#call(call)
-    if (effects.initProducerId) {
-      effects.initProducerId = false
-      void this.#initProducerId()
-    }
-    if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
   }
 
   #arm(now: number): void {
@@ -272,80 +270,6 @@ export class Producer implements AsyncDisposable {
     })
   }
 
-  #call(call: ProduceCall): void {
-    const { acks, requestTimeoutMs } = this.#config
-    const maxVersion = hasTopicIds(call.request) ? undefined : LAST_PRODUCE_VERSION_BY_NAME
-    const options = { role: 'produce', timeoutMs: requestTimeoutMs, noResponse: acks === 0, maxVersion }
-    this.#cluster.request(call.node, produceApi, call.request, options).then(
-      (response) => {
-        const answer = acks === 0 ? null : response
-        this.#sender.produced(call, answer, this.#environment.clock.now())
-        if (answer !== null) this.#learnLeaders(call, answer)
-        this.#run()
-      },
-      (error: unknown) => {
-        this.#sender.produceFailed(call, asKafkaError(error), this.#environment.clock.now())
-        this.#run()
-      },
-    )
-  }
-
-  /** KIP-951: what the refusal says about leaders goes to the metadata, with their addresses. */
-  #learnLeaders(call: ProduceCall, response: ProduceResponse): void {
-    for (const { nodeId, host, port, rack } of response.nodeEndpoints) {
-      const node = { id: nodeId, host, port, rack }
-      for (const { queue } of call.batches) {
-        if (queue.leader === nodeId)
-          this.#cluster.applyLeaderHint(queue.topic.name, queue.partition, nodeId, queue.leaderEpoch, node)
-      }
-    }
-  }
-
-  async #compress(batch: ProducerBatch): Promise<void> {
-    try {
-      batch.compressed(await batch.builder!.sealAsync({ compression: this.#config.compressionType }))
-    } catch (error) {
-      this.#sender.compressionFailed(batch, asKafkaError(error))
-    }
-    this.#run()
-  }
-
-  async #initProducerId(): Promise<void> {
-    try {
-      const request = { ...NO_TRANSACTION, producerId: -1n, producerEpoch: -1 }
-      const response = await this.#cluster.send(initProducerIdApi, request, 'any', { timeoutMs: this.#config.deliveryTimeoutMs })
-      if (response.errorCode === 0) this.#sender.producerIdReceived(Number(response.producerId), response.producerEpoch)
-      else this.#sender.producerIdRefused(response.errorCode)
-    } catch (error) {
-      const failure = asKafkaError(error)
-      if (!failure.retriable || failure.fatal) this.#sender.failAll(failure)
-      else this.#sender.producerIdFailed(failure)
-    }
-    if (this.#sender.identity.state === 'missing') await this.#pause()
-    this.#run()
-  }
-
-  /** Asks for the metadata of topics whose leaders are wrong or unknown: at once, then not again before a backoff. */
-  async #refresh(): Promise<void> {
-    const { staleTopics } = this.#sender.effects
-    const topics = [...staleTopics]
-    staleTopics.clear()
-    this.#isRefreshing = true
-    try {
-      await this.#cluster.refreshMetadata(topics)
-    } catch {
-      // Batches that wait for a leader time out with what they failed with; the next run asks again.
-      for (const topic of topics) staleTopics.add(topic)
-    }
-    await this.#pause()
-    this.#isRefreshing = false
-    this.#run()
-  }
-
-  #pause(): Promise<void> {
-    return this.#cluster.sleep(this.#config.retryBackoffMs).catch(() => {})
-  }
-
   #metadataChanged(): void {
     this.#backlog.updateTopics()
     this.#run()
@@ -359,11 +283,19 @@ export class Producer implements AsyncDisposable {
     const error = abandonedByClose(timeoutMs)
     this.#sender.failAll(error)
     this.#backlog.failAll(error)
-    this.#perform()
+    this.#runner.perform()
     this.#isOver = true
     this.#timer?.cancel()
     await this.#cluster.close()
   }
+}
+
+function signalOf(options: SendOptions | undefined): AbortSignal | null {
+  const signal = options?.signal
+  if (signal === undefined) return null
+  if (!(signal instanceof AbortSignal)) throw new ConfigError('signal', signal, 'an AbortSignal')
+  if (signal.aborted) throw aborted(signal)
+  return signal
 }
 
 function addFlush(pending: { flushes: FlushWait[] | null }, wait: FlushWait): void {
@@ -371,10 +303,4 @@ function addFlush(pending: { flushes: FlushWait[] | null }, wait: FlushWait): vo
   wait.expect(1)
   if (pending.flushes === null) pending.flushes = [wait]
   else pending.flushes.push(wait)
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new KafkaError('UNEXPECTED_ERROR', message, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
-import type { ClusterClient, Environment } from '@millrace/client/internal'
+import { aborted, type ClusterClient, type Environment } from '@millrace/client/internal'
 import type { ProducerConfig } from './config.ts'
 import { SendTimeoutError } from './errors.ts'
 import { WAITING_SENDS_MAX } from './limits.ts'
@@ -7,7 +7,7 @@ import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import { checkTopicName } from './record.ts'
 import { StickyPartitioner } from './sticky-partitioner.ts'
 import { WaitingLine } from './waiting-line.ts'
-import { failWaitingSend, type WaitingSend } from './waiting-sends.ts'
+import { failWaitingSend, stopListening, type WaitingSend } from './waiting-sends.ts'
 
 /** A topic that was sent to, and the sends that wait for its metadata or for memory, first come first served. */
 export interface ProducerTopic {
@@ -76,6 +76,12 @@ export class TopicBacklog {
       )
     }
     const topic = this.#topics.get(name)!
+    const { signal } = send
+    if (signal !== null) {
+      // A partitioner may abort in the middle of going on with this very send.
+      send.onAbort = () => void Promise.resolve().then(() => this.#abort(topic, send, signal))
+      signal.addEventListener('abort', send.onAbort)
+    }
     topic.waiting.push(send)
     this.#count++
     this.#backlogged.add(topic)
@@ -128,8 +134,7 @@ export class TopicBacklog {
         this.#isShortOfMemory = true
         return
       }
-      waiting.removeFirst()
-      this.#count--
+      this.#removeFirst(waiting)
     }
   }
 
@@ -141,10 +146,25 @@ export class TopicBacklog {
       const error = isKnown
         ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
         : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
+      this.#removeFirst(waiting)
       failWaitingSend(send, error)
-      waiting.removeFirst()
-      this.#count--
     }
+  }
+
+  #removeFirst(waiting: WaitingLine): void {
+    stopListening(waiting.first!)
+    waiting.removeFirst()
+    this.#count--
+  }
+
+  /** What still waits of the send fails; what is in a batch goes on. */
+  #abort(topic: ProducerTopic, send: WaitingSend, signal: AbortSignal): void {
+    if (!topic.waiting.remove(send)) return
+    stopListening(send)
+    this.#count--
+    if (topic.waiting.length === 0) this.#backlogged.delete(topic)
+    failWaitingSend(send, aborted(signal))
+    this.#options.changed()
   }
 
   #await(topic: ProducerTopic): void {
@@ -170,8 +190,12 @@ export class TopicBacklog {
   }
 
   #failTopic(topic: ProducerTopic, error: KafkaError): void {
-    for (const send of topic.waiting) failWaitingSend(send, error)
-    this.#count -= topic.waiting.length
+    const sends = [...topic.waiting]
+    this.#count -= sends.length
     topic.waiting.clear()
+    for (const send of sends) {
+      stopListening(send)
+      failWaitingSend(send, error)
+    }
   }
 }

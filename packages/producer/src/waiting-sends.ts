@@ -15,6 +15,22 @@ export interface WaitingSend {
   /** Instead of `resolve` and `reject` for a `sendAll`. */
   readonly delivery: SendAllDelivery | null
   flushes: FlushWait[] | null
+  /** Ends the wait; null without one. */
+  readonly signal: AbortSignal | null
+  onAbort: (() => void) | null
+  /** Whether it was taken out of its line. */
+  isOver: boolean
+}
+
+export function waitingSend(
+  records: readonly RecordInput[],
+  deadline: number,
+  resolve: WaitingSend['resolve'],
+  reject: WaitingSend['reject'],
+  delivery: SendAllDelivery | null,
+  signal: AbortSignal | null,
+): WaitingSend {
+  return { records, next: 0, deadline, resolve, reject, delivery, flushes: null, signal, onAbort: null, isOver: false }
 }
 
 /** Ends a send whose remaining records cannot be sent. */
@@ -22,6 +38,12 @@ export function failWaitingSend(send: WaitingSend, error: KafkaError): void {
   if (send.delivery === null) send.reject!(error)
   else send.delivery.fail(error, send.records.length - send.next)
   arriveAll(send.flushes)
+}
+
+/** The send waits no more: its signal must not hold it. */
+export function stopListening(send: WaitingSend): void {
+  if (send.onAbort !== null) send.signal!.removeEventListener('abort', send.onAbort)
+  send.onAbort = null
 }
 
 export function arriveAll(flushes: readonly FlushWait[] | null): void {
