@@ -1,30 +1,29 @@
 import { ConfigError, type KafkaError } from '@millrace/protocol'
-import {
-  aborted,
-  ClusterClient,
-  nodeEnvironment,
-  pickClientOptions,
-  type Environment,
-  type Timer,
-} from '@millrace/client/internal'
+import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment, type Timer } from '@millrace/client/internal'
+import { endedBy, signalOf } from './abort.ts'
 import { Accumulator } from './accumulator.ts'
 import { resolveProducerOptions, type ProducerConfig, type ProducerOptions } from './config.ts'
-import { SendAllDelivery, type SendAllResult } from './delivery.ts'
+import { SendAllDelivery, type DeliveryCallback, type SendAllResult } from './delivery.ts'
 import { EffectRunner } from './effect-runner.ts'
 import { abandonedByClose, producerClosed } from './errors.ts'
+import { EventSource, type ProducerEvents } from './events.ts'
 import { FlushWait } from './flush-wait.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { ProducerRecord, RecordInput, RecordMetadata } from './record.ts'
 import { RecordAppender } from './record-appender.ts'
 import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
-import { arriveAll, waitingSend, type WaitingSend } from './waiting-sends.ts'
+import { arriveAll, waitingPost, waitingSend, type WaitingSend } from './waiting-sends.ts'
 
 export interface SendOptions {
   /**
    * Ends the wait for metadata or for buffer memory: what still waits then fails with `ABORTED`. Records that have their place in a batch
    * go on to their outcome: nobody can call back what may be with the broker.
    */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadyOptions {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -50,8 +49,10 @@ export class Producer implements AsyncDisposable {
   readonly #runner: EffectRunner
   readonly #appender: RecordAppender
   readonly #backlog: TopicBacklog
+  readonly #events: EventSource = new EventSource()
   #isScheduled = false
   #flushing = 0
+  #awaitingReady: Array<() => void> = []
   #timer: Timer | null = null
   #timerAt = Infinity
   #closed: Promise<void> | null = null
@@ -81,6 +82,7 @@ export class Producer implements AsyncDisposable {
       config,
       environment,
       cluster: this.#cluster,
+      events: this.#events,
       setLeader: (queue, leader, epoch) => this.#sender.setLeader(queue, leader, epoch),
       resume: (topic, send, now) => this.#resume(topic, send, now),
       changed: () => this.#run(),
@@ -96,7 +98,7 @@ export class Producer implements AsyncDisposable {
   send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       try {
-        this.#send(record, signalOf(options), resolve, reject)
+        this.#send(record, signalOf(options?.signal), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -113,7 +115,7 @@ export class Producer implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       try {
         const list = Array.isArray(records) ? (records as RecordInput[]) : [...records]
-        this.#sendAll(topic, list, signalOf(options), resolve, reject)
+        this.#sendAll(topic, list, signalOf(options?.signal), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -121,27 +123,64 @@ export class Producer implements AsyncDisposable {
   }
 
   /**
+   * Sends one record without a promise: what becomes of it goes to `onDelivery`, or, if it fails and there is none, to the event
+   * `deliveryFailed`. What is known at once is thrown instead. False: it waits for metadata or memory, and so would the next one;
+   * `ready` tells when to go on.
+   * @throws {KafkaError} INVALID_TOPIC_EXCEPTION, INVALID_RECORD, RECORD_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, PRODUCER_CLOSED,
+   * BUFFER_EXHAUSTED when a million wait already
+   */
+  post(record: ProducerRecord, onDelivery?: DeliveryCallback): boolean {
+    this.#checkOpen()
+    checkCallback(onDelivery)
+    const topic = this.#backlog.topic(record.topic)
+    this.#appender.check(record, record.topic)
+    const now = this.#environment.clock.now()
+    let batch: ProducerBatch | null = null
+    if (topic.waiting.length === 0 && topic.queues.partitions.length > 0) {
+      const timestamp = record.timestamp ?? now
+      batch = this.#appender.append(topic.queues, record, now, timestamp)
+      if (batch !== null) {
+        if (onDelivery === undefined) batch.deliveries.addSpan(topic.posts, batch.recordCount - 1)
+        else batch.deliveries.addCallback(batch.recordCount - 1, timestamp, onDelivery)
+        if (batch.recordCount === 1) this.#schedule()
+        return true
+      }
+    }
+    this.#wait(waitingPost(record, now + this.#config.maxBlockMs, topic.posts, onDelivery), record.topic)
+    return false
+  }
+
+  /**
+   * When no send waits for metadata or memory any more: time to `post` on.
+   * @throws {KafkaError} ABORTED, as a rejection: by the signal
+   */
+  ready(options: ReadyOptions = {}): Promise<void> {
+    return endedBy(options.signal, (resolve) => {
+      if (this.#backlog.count === 0) resolve()
+      else this.#awaitingReady.push(resolve)
+    })
+  }
+
+  /** Calls `listener` at each such event until the returned function is called. */
+  on<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): () => void {
+    return this.#events.on(event, listener)
+  }
+
+  /**
    * Sends at once what lingers, and waits until everything sent before is stored or failed. Failures are for the sends to tell.
    * @throws {KafkaError} ABORTED, as a rejection: by the signal, which ends only the wait
    */
   flush(options: FlushOptions = {}): Promise<void> {
-    const { signal } = options
     if (this.#isOver) return Promise.resolve()
-    if (signal?.aborted === true) return Promise.reject(aborted(signal))
     this.#flushing++
-    let onAbort: (() => void) | undefined
-    return new Promise<void>((resolve, reject) => {
-      if (signal !== undefined) signal.addEventListener('abort', (onAbort = () => reject(aborted(signal))))
+    return endedBy(options.signal, (resolve) => {
       const wait = new FlushWait(resolve)
       wait.expect(1)
       for (const batch of this.#accumulator.incomplete) addFlush(batch, wait)
       for (const send of this.#backlog.all()) addFlush(send, wait)
       this.#schedule()
       wait.arrived()
-    }).finally(() => {
-      this.#flushing--
-      if (onAbort !== undefined) signal!.removeEventListener('abort', onAbort)
-    })
+    }).finally(() => this.#flushing--)
   }
 
   /** Flushes, for at most `timeoutMs`, then disconnects. What is not stored by then fails with PRODUCER_CLOSED. */
@@ -251,8 +290,13 @@ export class Producer implements AsyncDisposable {
     this.#sender.poll(now)
     this.#runner.perform()
     this.#backlog.run(now)
+    if (this.#backlog.count === 0) this.#tellReady()
     if (this.#backlog.isShortOfMemory && this.#accumulator.openCount > 0) this.#schedule()
     this.#arm(now)
+  }
+
+  #tellReady(): void {
+    for (const resolve of this.#awaitingReady.splice(0)) resolve()
   }
 
   #arm(now: number): void {
@@ -285,17 +329,15 @@ export class Producer implements AsyncDisposable {
     this.#backlog.failAll(error)
     this.#runner.perform()
     this.#isOver = true
+    this.#tellReady()
     this.#timer?.cancel()
     await this.#cluster.close()
   }
 }
 
-function signalOf(options: SendOptions | undefined): AbortSignal | null {
-  const signal = options?.signal
-  if (signal === undefined) return null
-  if (!(signal instanceof AbortSignal)) throw new ConfigError('signal', signal, 'an AbortSignal')
-  if (signal.aborted) throw aborted(signal)
-  return signal
+function checkCallback(onDelivery: unknown): void {
+  if (onDelivery !== undefined && typeof onDelivery !== 'function')
+    throw new ConfigError('onDelivery', onDelivery, 'a function of error and metadata')
 }
 
 function addFlush(pending: { flushes: FlushWait[] | null }, wait: FlushWait): void {

@@ -2,8 +2,10 @@ import { KafkaError } from '@millrace/protocol'
 import { aborted, type ClusterClient, type Environment } from '@millrace/client/internal'
 import type { ProducerConfig } from './config.ts'
 import { SendTimeoutError } from './errors.ts'
+import type { EventSource } from './events.ts'
 import { WAITING_SENDS_MAX } from './limits.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
+import { PostDelivery } from './post-delivery.ts'
 import { checkTopicName } from './record.ts'
 import { StickyPartitioner } from './sticky-partitioner.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -13,6 +15,7 @@ import { failWaitingSend, stopListening, type WaitingSend } from './waiting-send
 export interface ProducerTopic {
   readonly queues: TopicQueues
   readonly waiting: WaitingLine
+  readonly posts: PostDelivery
   /** Whether its metadata is being awaited. */
   isAwaited: boolean
   /** Why its metadata did not come at the last try. */
@@ -23,6 +26,7 @@ interface BacklogOptions {
   readonly config: ProducerConfig
   readonly environment: Environment
   readonly cluster: ClusterClient
+  readonly events: EventSource
   setLeader(queue: PartitionQueue, leader: number, leaderEpoch: number): void
   /** Goes on with a send; false when memory is short. */
   resume(topic: ProducerTopic, send: WaitingSend, now: number): boolean
@@ -46,6 +50,11 @@ export class TopicBacklog {
     return this.#isShortOfMemory
   }
 
+  /** How many sends wait. */
+  get count(): number {
+    return this.#count
+  }
+
   /** When the first send gives up waiting. */
   get deadline(): number {
     let deadline = Infinity
@@ -58,9 +67,10 @@ export class TopicBacklog {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
     checkTopicName(name)
-    const { config, environment } = this.#options
+    const { config, environment, events } = this.#options
     const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, () => environment.random()))
-    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), isAwaited: false, lastError: null }
+    const posts = new PostDelivery(name, events)
+    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), posts, isAwaited: false, lastError: null }
     this.#topics.set(name, topic)
     return topic
   }

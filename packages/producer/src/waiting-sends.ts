@@ -1,5 +1,6 @@
 import type { KafkaError } from '@millrace/protocol'
-import type { SendAllDelivery } from './delivery.ts'
+import type { DeliveryCallback, RangeDelivery } from './delivery.ts'
+import { reportFault } from './events.ts'
 import type { FlushWait } from './flush-wait.ts'
 import type { RecordInput, RecordMetadata } from './record.ts'
 
@@ -12,8 +13,8 @@ export interface WaitingSend {
   readonly deadline: number
   readonly resolve: ((metadata: RecordMetadata) => void) | null
   readonly reject: ((error: KafkaError) => void) | null
-  /** Instead of `resolve` and `reject` for a `sendAll`. */
-  readonly delivery: SendAllDelivery | null
+  /** Instead of `resolve` and `reject` for a `sendAll`, and for a `post` without a callback. */
+  readonly delivery: RangeDelivery | null
   flushes: FlushWait[] | null
   /** Ends the wait; null without one. */
   readonly signal: AbortSignal | null
@@ -27,10 +28,30 @@ export function waitingSend(
   deadline: number,
   resolve: WaitingSend['resolve'],
   reject: WaitingSend['reject'],
-  delivery: SendAllDelivery | null,
+  delivery: RangeDelivery | null,
   signal: AbortSignal | null,
 ): WaitingSend {
   return { records, next: 0, deadline, resolve, reject, delivery, flushes: null, signal, onAbort: null, isOver: false }
+}
+
+/** A `post` that waits. */
+export function waitingPost(
+  record: RecordInput,
+  deadline: number,
+  posts: RangeDelivery,
+  onDelivery: DeliveryCallback | undefined,
+): WaitingSend {
+  if (onDelivery === undefined) return waitingSend([record], deadline, null, null, posts, null)
+  const tell: DeliveryCallback = (error, metadata) => {
+    try {
+      onDelivery(error, metadata)
+    } catch (fault) {
+      reportFault(fault)
+    }
+  }
+  const resolve = (metadata: RecordMetadata): void => tell(null, metadata)
+  const reject = (error: KafkaError): void => tell(error, null)
+  return waitingSend([record], deadline, resolve, reject, null, null)
 }
 
 /** Ends a send whose remaining records cannot be sent. */
