@@ -88,4 +88,12 @@ export {
   type BrokerConfigValues,
   type BrokerOptions,
   type BrokerStartErrorCode,
+  type Fault,
+  type FaultAnswer,
+  type FaultOptions,
+  type Faults,
+  type RecordedRequest,
+  type RequestFilter,
+  type RequestJournal,
+  type RequestOutcome,
 } from '@millrace/broker'
