@@ -1,7 +1,7 @@
 import { ConfigError } from '@millrace/protocol'
 import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
-import type { CompressionType } from '@millrace/records'
+import { COMPRESSION_TYPES, type CompressionType } from '@millrace/records/internal'
 import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
 import type { Bytes } from './record.ts'
 
@@ -30,6 +30,12 @@ export interface ProducerOptions extends ClientOptions {
   readonly maxRequestSize?: number
   /** Default `'none'`. */
   readonly compressionType?: CompressionType
+  /** -1 (zlib's own choice) or 1 to 9. Default -1. Without effect unless `compressionType` is `'gzip'`, and so on. */
+  readonly compressionGzipLevel?: number
+  /** 1 to 17. 9, the default, is LZ4's fast compressor; any other is its high compression, many times slower and in JavaScript. */
+  readonly compressionLz4Level?: number
+  /** -131072 to 22. Default 3. */
+  readonly compressionZstdLevel?: number
   /** Each record is stored once, and in order, whatever is retried. Needs `acks: 'all'`. Default true, or false with other acks. */
   readonly enableIdempotence?: boolean
   /** From send to success or failure at the latest, retries included. Default 120000. */
@@ -49,6 +55,8 @@ export interface ProducerConfig {
   readonly maxBlockMs: number
   readonly maxRequestSize: number
   readonly compressionType: CompressionType
+  /** Of `compressionType`; undefined where that has none. */
+  readonly compressionLevel: number | undefined
   readonly enableIdempotence: boolean
   readonly deliveryTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -67,6 +75,9 @@ const PRODUCER_OPTION_NAMES: readonly string[] = [
   'maxBlockMs',
   'maxRequestSize',
   'compressionType',
+  'compressionGzipLevel',
+  'compressionLz4Level',
+  'compressionZstdLevel',
   'enableIdempotence',
   'deliveryTimeoutMs',
   'maxInFlightRequestsPerConnection',
@@ -84,6 +95,7 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
   const lingerMs = integerOption(options, 'lingerMs', 5, 0)
   const enableIdempotence = idempotenceOption(options, acks)
   const batchSize = integerOption(options, 'batchSize', 16_384, 0)
+  const compressionType = oneOfOption(options, 'compressionType', COMPRESSION_TYPES, 'none')
   return {
     acks,
     lingerMs,
@@ -91,7 +103,8 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
     bufferMemory: bufferMemoryOption(options, batchSize),
     maxBlockMs: integerOption(options, 'maxBlockMs', 60_000, 0),
     maxRequestSize: integerOption(options, 'maxRequestSize', 1_048_576, 1),
-    compressionType: oneOfOption(options, 'compressionType', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'none'),
+    compressionType,
+    compressionLevel: compressionLevelOption(options, compressionType),
     enableIdempotence,
     deliveryTimeoutMs: deliveryTimeoutOption(options, lingerMs, requestTimeoutMs),
     requestTimeoutMs,
@@ -100,6 +113,16 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
     maxInFlightRequestsPerConnection: inFlightOption(options, enableIdempotence),
     partitioner: partitionerOption(options.partitioner),
   }
+}
+
+/** Each level is checked, also those that are of no use now: Java's ranges and defaults (CompressionType.java, GzipCompression.java). */
+function compressionLevelOption(options: ProducerOptions, type: CompressionType): number | undefined {
+  const gzip = integerOption(options, 'compressionGzipLevel', -1, -1, 9)
+  if (gzip === 0) throw new ConfigError('compressionGzipLevel', gzip, '-1 or an integer from 1 to 9')
+  const lz4 = integerOption(options, 'compressionLz4Level', 9, 1, 17)
+  const zstd = integerOption(options, 'compressionZstdLevel', 3, -131_072, 22)
+  const levels: Partial<Record<CompressionType, number>> = { gzip, lz4, zstd }
+  return levels[type]
 }
 
 function acksOption(acks: unknown): -1 | 0 | 1 {

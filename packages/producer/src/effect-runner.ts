@@ -82,7 +82,9 @@ export class EffectRunner {
   async #compress(batch: ProducerBatch): Promise<void> {
     const { config, sender } = this.#options
     try {
-      batch.compressed(await batch.builder!.sealAsync({ compression: config.compressionType }))
+      const { compressionType: compression, compressionLevel } = config
+      const options = compressionLevel === undefined ? { compression } : { compression, compressionLevel }
+      batch.compressed(await batch.builder!.sealAsync(options))
     } catch (error) {
       sender.compressionFailed(batch, asKafkaError(error))
     }
