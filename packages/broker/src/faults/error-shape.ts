@@ -27,9 +27,6 @@ export interface ErrorShape<Request, Response> {
   answer(served: Response | null, request: Request, chosen: Chosen, errorCode: number, context: RequestContext): Response
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- variance: the router's table holds handlers of every message type
-export type AnyErrorShape = ErrorShape<any, any>
-
 /** What error messages say, where the reply has room for one. */
 export const FAULT_MESSAGE = 'a fault that was set on this broker'
 
@@ -165,7 +162,7 @@ export interface OverwrittenErrors<Request, Response> {
 export function overwrittenErrors<Request, Response>(parts: OverwrittenErrors<Request, Response>): ErrorShape<Request, Response> {
   return {
     selectors: parts.selectors,
-    targets: parts.targets,
+    targets: (request, context) => parts.targets(request, context),
     rest: (request, chosen, _errorCode, context) => parts.rest?.(request, chosen, context) ?? request,
     answer: (served, request, chosen, errorCode, context) => parts.overwrite(served!, chosen, errorCode, request, context),
   }

@@ -48,9 +48,11 @@ describe.each(everyVersion)('%s v%i', (api, version, handler) => {
     if (version === handler.maxVersion) expect(reply.throttleTimeMs).toBe(321)
     expect(errorsIn(reply, scene.nameOf)).toEqual(plain)
   })
+})
 
-  const { selectors } = handler.errors
-  if (selectors.includes('topic')) {
+describe.each(everyVersion.filter(([, , { errors }]) => errors.selectors.includes('topic')))(
+  '%s v%i',
+  (api, version, handler) => {
     test('errs for the chosen topic alone', () => {
       const plain = errorsOf(start(), handler, version)
       const scene = start()
@@ -63,8 +65,12 @@ describe.each(everyVersion)('%s v%i', (api, version, handler) => {
       const others = [...plain.keys()].filter((name) => name.startsWith('payments'))
       for (const name of others) expect(errors.has(name)).toBe(true)
     })
-  }
-  if (selectors.includes('partition')) {
+  },
+)
+
+describe.each(everyVersion.filter(([, , { errors }]) => errors.selectors.includes('partition')))(
+  '%s v%i',
+  (api, version, handler) => {
     test('errs for the chosen partition alone', () => {
       const plain = errorsOf(start(), handler, version)
       const scene = start()
@@ -72,8 +78,12 @@ describe.each(everyVersion)('%s v%i', (api, version, handler) => {
       const errors = errorsOf(scene, handler, version)
       expect(errors).toEqual(new Map([...plain, ['orders-1', CODE]]))
     })
-  }
-  if (selectors.includes('group')) {
+  },
+)
+
+describe.each(everyVersion.filter(([, , { errors }]) => errors.selectors.includes('group')))(
+  '%s v%i',
+  (api, version, handler) => {
     test('errs for the chosen group alone', () => {
       const scene = start()
       const other = scene.core.door.faults.add({ api, group: 'another', answer: { error: 'NOT_COORDINATOR' } })
@@ -85,5 +95,5 @@ describe.each(everyVersion)('%s v%i', (api, version, handler) => {
       expect(errors.get('h') ?? 0).not.toBe(CODE)
       expect(fault.hits).toBe(1)
     })
-  }
-})
+  },
+)

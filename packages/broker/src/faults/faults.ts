@@ -48,7 +48,7 @@ export class Faults {
 
   /** Removes all. */
   clear(): void {
-    for (const fault of [...this.#faults]) fault.remove()
+    for (const fault of this.#faults) fault.remove()
   }
 
   /** @internal */

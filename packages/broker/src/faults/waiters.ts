@@ -27,7 +27,7 @@ export class Waiters<T> {
       const waiter: Waiter<T> = {
         look,
         settle: (value) => (leave(), resolve(value)),
-        reject: (error) => (leave(), reject(error as Error)),
+        reject: (error) => (leave(), reject(error)),
       }
       this.#waiting.add(waiter)
       signal?.addEventListener('abort', onAbort)
@@ -36,7 +36,7 @@ export class Waiters<T> {
 
   /** Something changed. */
   notify(): void {
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of this.#waiting) {
       const found = waiter.look()
       if (found !== undefined) waiter.settle(found)
     }
@@ -45,6 +45,6 @@ export class Waiters<T> {
   /** What is still waited for will not come any more. */
   end(code: string, message: string): void {
     this.#ended ??= new KafkaError(code, message)
-    for (const waiter of [...this.#waiting]) waiter.reject(this.#ended)
+    for (const waiter of this.#waiting) waiter.reject(this.#ended)
   }
 }
