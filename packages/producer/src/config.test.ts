@@ -23,6 +23,9 @@ test("defaults are Java's", () => {
     retryBackoffMaxMs: 1000,
     maxInFlightRequestsPerConnection: 5,
     partitioner: null,
+    partitionerIgnoreKeys: false,
+    partitionerAdaptivePartitioningEnable: true,
+    partitionerAvailabilityTimeoutMs: 0,
   })
 })
 
@@ -66,6 +69,11 @@ describe('refuses, naming the option', () => {
     ['maxInFlightRequestsPerConnection', { maxInFlightRequestsPerConnection: 6 }],
     ['deliveryTimeoutMs', { deliveryTimeoutMs: 30_000 }],
     ['partitioner', { partitioner: 'murmur2' }],
+    ['partitionerIgnoreKeys', { partitionerIgnoreKeys: 1 }],
+    ['partitionerIgnoreKeys', { partitionerIgnoreKeys: true, partitioner: 'roundRobin' }],
+    ['partitionerAdaptivePartitioningEnable', { partitionerAdaptivePartitioningEnable: 'no' }],
+    ['partitionerAvailabilityTimeoutMs', { partitionerAvailabilityTimeoutMs: -1 }],
+    ['partitionerAvailabilityTimeoutMs', { partitionerAvailabilityTimeoutMs: 5, partitionerAdaptivePartitioningEnable: false }],
     ['linger', { linger: 5 }],
     ['bootstrapServers', { bootstrapServers: '' }],
   ]

@@ -42,8 +42,17 @@ export interface ProducerOptions extends ClientOptions {
   readonly deliveryTimeoutMs?: number
   /** Default 5, which is also the most with idempotence. */
   readonly maxInFlightRequestsPerConnection?: number
-  /** Default: murmur2 of the key as in Java; without a key, one partition after another for a batch's worth of bytes each (KIP-794). */
-  readonly partitioner?: Partitioner
+  /**
+   * Default: murmur2 of the key as in Java; without a key, one partition after another for a batch's worth of bytes each (KIP-794).
+   * `'roundRobin'`: each record to the next partition, whatever its key. Or a function of your own.
+   */
+  readonly partitioner?: Partitioner | 'roundRobin'
+  /** Records with a key go where those without go. Not together with `partitioner`. Default false. */
+  readonly partitionerIgnoreKeys?: boolean
+  /** Records without a key go rather to partitions that have less waiting, so that a slow broker gets less. Default true. */
+  readonly partitionerAdaptivePartitioningEnable?: boolean
+  /** A broker that takes nothing for this long gets no records without a key. Default 0: it gets its share. Needs adaptive partitioning. */
+  readonly partitionerAvailabilityTimeoutMs?: number
 }
 
 /** Every option, with its default filled in. */
@@ -63,7 +72,10 @@ export interface ProducerConfig {
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
   readonly maxInFlightRequestsPerConnection: number
-  readonly partitioner: Partitioner | null
+  readonly partitioner: Partitioner | 'roundRobin' | null
+  readonly partitionerIgnoreKeys: boolean
+  readonly partitionerAdaptivePartitioningEnable: boolean
+  readonly partitionerAvailabilityTimeoutMs: number
 }
 
 const PRODUCER_OPTION_NAMES: readonly string[] = [
@@ -82,6 +94,9 @@ const PRODUCER_OPTION_NAMES: readonly string[] = [
   'deliveryTimeoutMs',
   'maxInFlightRequestsPerConnection',
   'partitioner',
+  'partitionerIgnoreKeys',
+  'partitionerAdaptivePartitioningEnable',
+  'partitionerAvailabilityTimeoutMs',
 ]
 
 /**
@@ -111,7 +126,7 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
     retryBackoffMs: integerOption(options, 'retryBackoffMs', 100, 0),
     retryBackoffMaxMs: integerOption(options, 'retryBackoffMaxMs', 1_000, 0),
     maxInFlightRequestsPerConnection: inFlightOption(options, enableIdempotence),
-    partitioner: partitionerOption(options.partitioner),
+    ...partitioningOptions(options),
   }
 }
 
@@ -132,9 +147,7 @@ function acksOption(acks: unknown): -1 | 0 | 1 {
 }
 
 function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean {
-  const value: unknown = options.enableIdempotence
-  if (value === undefined) return acks === -1
-  if (typeof value !== 'boolean') throw new ConfigError('enableIdempotence', value, 'true or false')
+  const value = booleanOption(options, 'enableIdempotence', acks === -1)
   if (value && acks !== -1)
     throw new ConfigError('enableIdempotence', value, `false while acks is ${acks}: idempotence needs acks 'all'`)
   return value
@@ -165,8 +178,39 @@ function deliveryTimeoutOption(options: ProducerOptions, lingerMs: number, reque
   return value
 }
 
-function partitionerOption(partitioner: unknown): Partitioner | null {
+type Partitioning = Pick<
+  ProducerConfig,
+  'partitioner' | 'partitionerIgnoreKeys' | 'partitionerAdaptivePartitioningEnable' | 'partitionerAvailabilityTimeoutMs'
+>
+
+function partitioningOptions(options: ProducerOptions): Partitioning {
+  const partitioner = partitionerOption(options.partitioner)
+  const partitionerIgnoreKeys = booleanOption(options, 'partitionerIgnoreKeys', false)
+  const isAdaptive = booleanOption(options, 'partitionerAdaptivePartitioningEnable', true)
+  const availabilityTimeoutMs = integerOption(options, 'partitionerAvailabilityTimeoutMs', 0, 0)
+  if (partitionerIgnoreKeys && partitioner !== null)
+    throw new ConfigError('partitionerIgnoreKeys', true, 'false together with partitioner, which decides about keys itself')
+  if (availabilityTimeoutMs > 0 && !isAdaptive) {
+    const allowed = '0 while partitionerAdaptivePartitioningEnable is false'
+    throw new ConfigError('partitionerAvailabilityTimeoutMs', availabilityTimeoutMs, allowed)
+  }
+  return {
+    partitioner,
+    partitionerIgnoreKeys,
+    partitionerAdaptivePartitioningEnable: isAdaptive,
+    partitionerAvailabilityTimeoutMs: availabilityTimeoutMs,
+  }
+}
+
+function booleanOption(options: ProducerOptions, name: keyof ProducerOptions, byDefault: boolean): boolean {
+  const value: unknown = options[name]
+  if (value === undefined) return byDefault
+  if (typeof value !== 'boolean') throw new ConfigError(name, value, 'true or false')
+  return value
+}
+
+function partitionerOption(partitioner: unknown): Partitioner | 'roundRobin' | null {
   if (partitioner === undefined) return null
-  if (typeof partitioner === 'function') return partitioner as Partitioner
-  throw new ConfigError('partitioner', partitioner, 'a function of topic, key and partition count')
+  if (partitioner === 'roundRobin' || typeof partitioner === 'function') return partitioner as Partitioner | 'roundRobin'
+  throw new ConfigError('partitioner', partitioner, "'roundRobin' or a function of topic, key and partition count")
 }

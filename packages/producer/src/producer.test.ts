@@ -99,6 +99,18 @@ describe('send', () => {
     expect((await producer.send({ topic, value: 'v' })).partition).toBe(2)
   })
 
+  test('goes round robin, or by no key, when asked to', async () => {
+    const topic = await newTopic(3)
+    const record = { topic, key: 'always the same', value: 'v' }
+    await using roundRobin = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner: 'roundRobin' })
+    const placed = await Promise.all(Array.from({ length: 7 }, () => roundRobin.send(record)))
+    expect(placed.map(({ partition }) => partition)).toEqual([0, 1, 2, 0, 1, 2, 0])
+    await using keyless = new Producer({ bootstrapServers: broker.bootstrapServers, partitionerIgnoreKeys: true, batchSize: 1 })
+    const spread = await Promise.all(Array.from({ length: 100 }, () => keyless.send(record)))
+    expect(new Set(spread.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]))
+    expect((await keyless.send({ ...record, partition: 1 })).partition).toBe(1)
+  })
+
   test('keeps the order of each partition through many batches and requests', async () => {
     const topic = await newTopic(3)
     await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, batchSize: 500, lingerMs: 0 })

@@ -83,6 +83,7 @@ export class Producer implements AsyncDisposable {
       environment,
       cluster: this.#cluster,
       events: this.#events,
+      availability: this.#sender.availability,
       setLeader: (queue, leader, epoch) => this.#sender.setLeader(queue, leader, epoch),
       resume: (topic, send, now) => this.#resume(topic, send, now),
       changed: () => this.#run(),

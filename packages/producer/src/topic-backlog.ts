@@ -4,10 +4,11 @@ import type { ProducerConfig } from './config.ts'
 import { SendTimeoutError } from './errors.ts'
 import type { EventSource } from './events.ts'
 import { WAITING_SENDS_MAX } from './limits.ts'
+import type { NodeAvailability } from './node-availability.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import { PostDelivery } from './post-delivery.ts'
 import { checkTopicName } from './record.ts'
-import { StickyPartitioner } from './sticky-partitioner.ts'
+import { RoundRobinPartitioner, StickyPartitioner } from './sticky-partitioner.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { failWaitingSend, stopListening, type WaitingSend } from './waiting-sends.ts'
 
@@ -27,6 +28,7 @@ interface BacklogOptions {
   readonly environment: Environment
   readonly cluster: ClusterClient
   readonly events: EventSource
+  readonly availability: NodeAvailability
   setLeader(queue: PartitionQueue, leader: number, leaderEpoch: number): void
   /** Goes on with a send; false when memory is short. */
   resume(topic: ProducerTopic, send: WaitingSend, now: number): boolean
@@ -68,7 +70,13 @@ export class TopicBacklog {
     if (known !== undefined) return known
     checkTopicName(name)
     const { config, environment, events } = this.#options
-    const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, () => environment.random()))
+    const { batchSize, partitioner } = config
+    const availability = config.partitionerAdaptivePartitioningEnable ? this.#options.availability : null
+    const unkeyed =
+      partitioner === 'roundRobin'
+        ? new RoundRobinPartitioner()
+        : new StickyPartitioner(batchSize, () => environment.random(), availability)
+    const queues = new TopicQueues(name, unkeyed)
     const posts = new PostDelivery(name, events)
     const topic: ProducerTopic = { queues, waiting: new WaitingLine(), posts, isAwaited: false, lastError: null }
     this.#topics.set(name, topic)
