@@ -127,7 +127,6 @@ export function partitionErrors<Request, Response, Topic, Partition, TopicAnswer
       const topics = parts
         .topics(request)
         .map((topic) => parts.withPartitions(topic, select(request, topic, chosen, false, context)))
-        .filter((topic) => parts.partitions(topic).length > 0)
       return parts.withTopics(request, topics)
     },
     answer(served, request, chosen, errorCode, context) {

@@ -189,8 +189,11 @@ describe('delays and silence', () => {
   test('a connection that ends takes its delayed reply with it', () => {
     const broker = start()
     broker.core.door.faults.add({ api: 'Heartbeat', answer: { delayMs: 50 } })
+    const { pending } = broker.clock
     const reply = broker.client.send(heartbeatApi, 4, beat)
+    expect(broker.clock.pending).toBe(pending + 1)
     broker.client.disconnect()
+    expect(broker.clock.pending).toBe(pending)
     broker.clock.advance(1000)
     expect(reply()).toBeNull()
   })

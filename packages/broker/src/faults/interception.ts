@@ -85,6 +85,7 @@ export class Interception {
     if (delayMs === 0) return reply
     const late = new Deferred<unknown>()
     afterwards(reply, (value) => {
+      if (this.#parts.context.connection.isClosed) return
       this.#timer = this.#parts.after(delayMs, () => void late.complete(value))
     })
     return late
