@@ -16,6 +16,7 @@ export {
   type HeadersInput,
   type Partitioner,
   type ProducerEvents,
+  type ProducerMetrics,
   type ProducerOptions,
   type ProducerRecord,
   type ReadyOptions,

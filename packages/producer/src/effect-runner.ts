@@ -6,6 +6,7 @@ import type { Accumulator } from './accumulator.ts'
 import type { ProducerConfig } from './config.ts'
 import { publishBatch } from './diagnostics.ts'
 import { hasTopicIds } from './produce-request.ts'
+import type { MetricsRecorder } from './producer-metrics.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { ProduceCall, Sender } from './sender.ts'
 import { arriveAll } from './waiting-sends.ts'
@@ -19,6 +20,7 @@ interface RunnerOptions {
   readonly cluster: ClusterClient
   readonly accumulator: Accumulator
   readonly sender: Sender
+  readonly metrics: MetricsRecorder
   /** Something came that the sender should look at. */
   changed(): void
 }
@@ -33,9 +35,10 @@ export class EffectRunner {
   }
 
   perform(): void {
-    const { accumulator, sender } = this.#options
+    const { accumulator, environment, metrics, sender } = this.#options
     const { effects } = sender
     for (const { batch, outcome } of effects.settled.splice(0)) {
+      if (outcome.error !== null) metrics.failed(batch.recordCount, environment.clock.now())
       batch.deliveries.settle(outcome)
       arriveAll(batch.flushes)
       publishBatch(batch, outcome)
@@ -50,19 +53,25 @@ export class EffectRunner {
   }
 
   #call(call: ProduceCall): void {
-    const { cluster, config, environment, sender } = this.#options
+    const { cluster, config, environment, metrics, sender } = this.#options
+    const sentAt = environment.clock.now()
+    metrics.requestSent(call, sentAt)
     const { acks, requestTimeoutMs } = config
     const maxVersion = hasTopicIds(call.request) ? undefined : LAST_PRODUCE_VERSION_BY_NAME
     const options = { role: 'produce', timeoutMs: requestTimeoutMs, noResponse: acks === 0, maxVersion }
     cluster.request(call.node, produceApi, call.request, options).then(
       (response) => {
         const answer = acks === 0 ? null : response
-        sender.produced(call, answer, environment.clock.now())
+        const now = environment.clock.now()
+        metrics.requestEnded(sentAt, now)
+        sender.produced(call, answer, now)
         if (answer !== null) this.#learnLeaders(call, answer)
         this.#options.changed()
       },
       (error: unknown) => {
-        sender.produceFailed(call, asKafkaError(error), environment.clock.now())
+        const now = environment.clock.now()
+        metrics.requestEnded(sentAt, now)
+        sender.produceFailed(call, asKafkaError(error), now)
         this.#options.changed()
       },
     )

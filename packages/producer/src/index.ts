@@ -4,4 +4,5 @@ export { SendAllError, type DeliveredRange, type DeliveryCallback, type SendAllR
 export type { ProducerBatchMessage } from './diagnostics.ts'
 export type { ProducerEvents } from './events.ts'
 export { DeliveryTimeoutError, RecordTooLargeError, SendTimeoutError } from './errors.ts'
+export type { ProducerMetrics } from './producer-metrics.ts'
 export type { Bytes, HeadersInput, ProducerRecord, RecordInput, RecordMetadata } from './record.ts'

@@ -9,6 +9,7 @@ import { abandonedByClose, producerClosed } from './errors.ts'
 import { EventSource, type ProducerEvents } from './events.ts'
 import { FlushWait } from './flush-wait.ts'
 import type { ProducerBatch } from './producer-batch.ts'
+import { MetricsRecorder, type ProducerMetrics } from './producer-metrics.ts'
 import type { ProducerRecord, RecordInput, RecordMetadata } from './record.ts'
 import { RecordAppender } from './record-appender.ts'
 import { Sender } from './sender.ts'
@@ -49,6 +50,7 @@ export class Producer implements AsyncDisposable {
   readonly #runner: EffectRunner
   readonly #appender: RecordAppender
   readonly #backlog: TopicBacklog
+  readonly #metrics: MetricsRecorder
   readonly #events: EventSource = new EventSource()
   #isScheduled = false
   #flushing = 0
@@ -69,12 +71,14 @@ export class Producer implements AsyncDisposable {
     this.#cluster = new ClusterClient({ ...pickClientOptions(options), allowAutoCreateTopics: true }, environment)
     this.#accumulator = new Accumulator({ ...config, compress: config.compressionType !== 'none' })
     this.#sender = new Sender(config, this.#accumulator, () => environment.random())
+    this.#metrics = new MetricsRecorder(config.bufferMemory, this.#accumulator)
     this.#runner = new EffectRunner({
       config,
       environment,
       cluster: this.#cluster,
       accumulator: this.#accumulator,
       sender: this.#sender,
+      metrics: this.#metrics,
       changed: () => this.#run(),
     })
     this.#appender = new RecordAppender(config, this.#accumulator)
@@ -84,6 +88,7 @@ export class Producer implements AsyncDisposable {
       cluster: this.#cluster,
       events: this.#events,
       availability: this.#sender.availability,
+      metrics: this.#metrics,
       setLeader: (queue, leader, epoch) => this.#sender.setLeader(queue, leader, epoch),
       resume: (topic, send, now) => this.#resume(topic, send, now),
       changed: () => this.#run(),
@@ -160,6 +165,11 @@ export class Producer implements AsyncDisposable {
       if (this.#backlog.count === 0) resolve()
       else this.#awaitingReady.push(resolve)
     })
+  }
+
+  /** What the producer did and holds now, under Java's names. */
+  metrics(): ProducerMetrics {
+    return this.#metrics.read(this.#environment.clock.now())
   }
 
   /** Calls `listener` at each such event until the returned function is called. */
@@ -246,6 +256,7 @@ export class Producer implements AsyncDisposable {
         batch = this.#appender.append(topic.queues, record, now, timestamp)
       } catch (error) {
         send.next++
+        this.#metrics.failed(1, now)
         if (delivery === null) send.reject!(error as KafkaError)
         else delivery.fail(error as KafkaError, 1)
         continue

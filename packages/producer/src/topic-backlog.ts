@@ -7,6 +7,7 @@ import { WAITING_SENDS_MAX } from './limits.ts'
 import type { NodeAvailability } from './node-availability.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import { PostDelivery } from './post-delivery.ts'
+import type { MetricsRecorder } from './producer-metrics.ts'
 import { checkTopicName } from './record.ts'
 import { RoundRobinPartitioner, StickyPartitioner } from './sticky-partitioner.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -29,6 +30,7 @@ interface BacklogOptions {
   readonly cluster: ClusterClient
   readonly events: EventSource
   readonly availability: NodeAvailability
+  readonly metrics: MetricsRecorder
   setLeader(queue: PartitionQueue, leader: number, leaderEpoch: number): void
   /** Goes on with a send; false when memory is short. */
   resume(topic: ProducerTopic, send: WaitingSend, now: number): boolean
@@ -165,8 +167,14 @@ export class TopicBacklog {
         ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
         : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
       this.#removeFirst(waiting)
-      failWaitingSend(send, error)
+      this.#fail(send, error)
     }
+  }
+
+  #fail(send: WaitingSend, error: KafkaError): void {
+    const { environment, metrics } = this.#options
+    metrics.failed(send.records.length - send.next, environment.clock.now())
+    failWaitingSend(send, error)
   }
 
   #removeFirst(waiting: WaitingLine): void {
@@ -181,7 +189,7 @@ export class TopicBacklog {
     stopListening(send)
     this.#count--
     if (topic.waiting.length === 0) this.#backlogged.delete(topic)
-    failWaitingSend(send, aborted(signal))
+    this.#fail(send, aborted(signal))
     this.#options.changed()
   }
 
@@ -213,7 +221,7 @@ export class TopicBacklog {
     topic.waiting.clear()
     for (const send of sends) {
       stopListening(send)
-      failWaitingSend(send, error)
+      this.#fail(send, error)
     }
   }
 }
