@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream'
+import type { WritableStream } from 'node:stream/web'
 import { ConfigError, type KafkaError } from '@millrace/protocol'
 import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment, type Timer } from '@millrace/client/internal'
 import { endedBy, signalOf } from './abort.ts'
@@ -15,6 +17,7 @@ import { RecordAppender } from './record-appender.ts'
 import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
 import { arriveAll, waitingPost, waitingSend, type WaitingSend } from './waiting-sends.ts'
+import { nodeWritable, webWritable, type RecordSink } from './writable.ts'
 
 export interface SendOptions {
   /**
@@ -136,10 +139,43 @@ export class Producer implements AsyncDisposable {
    * BUFFER_EXHAUSTED when a million wait already
    */
   post(record: ProducerRecord, onDelivery?: DeliveryCallback): boolean {
-    this.#checkOpen()
     checkCallback(onDelivery)
-    const topic = this.#backlog.topic(record.topic)
-    this.#appender.check(record, record.topic)
+    return this.#post(record.topic, record, onDelivery)
+  }
+
+  /**
+   * A Web stream that sends what is written to it: records of one topic, or records that name theirs. A write waits for metadata and memory;
+   * `close` waits until all are stored, and the first record that fails ends the stream with its error. Aborting it calls nothing back.
+   * @throws {KafkaError} INVALID_TOPIC_EXCEPTION
+   */
+  writable(): WritableStream<ProducerRecord>
+  writable(topic: string): WritableStream<RecordInput>
+  writable(topic?: string): WritableStream<ProducerRecord> | WritableStream<RecordInput> {
+    return topic === undefined ? webWritable(this.#sink()) : webWritable(this.#sinkFor(topic))
+  }
+
+  /** As `writable`, as a Node stream in object mode: its end waits until all are stored, and a failure destroys it. */
+  nodeWritable(topic?: string): Writable {
+    return topic === undefined ? nodeWritable(this.#sink()) : nodeWritable(this.#sinkFor(topic))
+  }
+
+  #sink(): RecordSink<ProducerRecord> {
+    return {
+      post: (record, onDelivery) => this.post(record, onDelivery),
+      ready: () => this.ready(),
+      flush: () => this.flush(),
+    }
+  }
+
+  #sinkFor(topic: string): RecordSink<RecordInput> {
+    this.#backlog.topic(topic)
+    return { ...this.#sink(), post: (record, onDelivery) => this.#post(topic, record, onDelivery) }
+  }
+
+  #post(name: string, record: RecordInput, onDelivery: DeliveryCallback | undefined): boolean {
+    this.#checkOpen()
+    const topic = this.#backlog.topic(name)
+    this.#appender.check(record, name)
     const now = this.#environment.clock.now()
     let batch: ProducerBatch | null = null
     if (topic.waiting.length === 0 && topic.queues.partitions.length > 0) {
@@ -152,7 +188,7 @@ export class Producer implements AsyncDisposable {
         return true
       }
     }
-    this.#wait(waitingPost(record, now + this.#config.maxBlockMs, topic.posts, onDelivery), record.topic)
+    this.#wait(waitingPost(record, now + this.#config.maxBlockMs, topic.posts, onDelivery), name)
     return false
   }
 
