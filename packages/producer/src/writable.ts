@@ -44,14 +44,24 @@ export function nodeWritable<Chunk>(sink: RecordSink<Chunk>): Writable {
         return
       }
       if (hasRoom) callback()
-      else sink.ready().then(() => callback(), callback)
+      else void callAfter(sink.ready(), callback)
     },
     final(callback) {
-      sink.flush().then(() => callback(), callback)
+      void callAfter(sink.flush(), callback)
     },
   })
   const onDelivery: DeliveryCallback = (error) => {
     if (error !== null) stream.destroy(error)
   }
   return stream
+}
+
+async function callAfter(wait: Promise<void>, callback: (error: Error | null) => void): Promise<void> {
+  let failure: Error | null = null
+  try {
+    await wait
+  } catch (error) {
+    failure = error as Error
+  }
+  callback(failure)
 }
