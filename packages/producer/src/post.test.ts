@@ -152,6 +152,8 @@ test('refuses at once what is wrong, naming it', async () => {
     }
   }
   expect(codeOf(() => producer.post({ topic, value: 1 as never }))).toBe('INVALID_RECORD')
+  expect(codeOf(() => producer.post(null as never))).toBe('INVALID_RECORD')
+  await expect(producer.send(undefined as never)).rejects.toMatchObject({ code: 'INVALID_RECORD' })
   expect(codeOf(() => producer.post({ topic: '..', value: '' }))).toBe('INVALID_TOPIC_EXCEPTION')
   expect(codeOf(() => producer.post({ topic, value: '', partition: 2 }))).toBe('UNKNOWN_TOPIC_OR_PARTITION')
   expect(codeOf(() => producer.post({ topic, value: '' }, 'later' as never))).toBe('INVALID_CONFIG')

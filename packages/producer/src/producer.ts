@@ -12,7 +12,7 @@ import { EventSource, type ProducerEvents } from './events.ts'
 import { FlushWait } from './flush-wait.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { MetricsRecorder, type ProducerMetrics } from './producer-metrics.ts'
-import type { ProducerRecord, RecordInput, RecordMetadata } from './record.ts'
+import { checkIsRecord, type ProducerRecord, type RecordInput, type RecordMetadata } from './record.ts'
 import { RecordAppender } from './record-appender.ts'
 import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
@@ -140,6 +140,7 @@ export class Producer implements AsyncDisposable {
    */
   post(record: ProducerRecord, onDelivery?: DeliveryCallback): boolean {
     checkCallback(onDelivery)
+    checkIsRecord(record)
     return this.#post(record.topic, record, onDelivery)
   }
 
@@ -247,6 +248,7 @@ export class Producer implements AsyncDisposable {
     reject: (error: KafkaError) => void,
   ): void {
     this.#checkOpen()
+    checkIsRecord(record)
     const topic = this.#backlog.topic(record.topic)
     this.#appender.check(record, record.topic)
     const now = this.#environment.clock.now()
