@@ -1,4 +1,8 @@
 export type { BrokerConfigValues } from './config/broker-config.ts'
+export type { FaultAnswer, FaultOptions } from './faults/fault-options.ts'
+export type { Fault } from './faults/fault.ts'
+export type { Faults } from './faults/faults.ts'
+export type { RecordedRequest, RequestFilter, RequestJournal, RequestOutcome } from './faults/request-journal.ts'
 export { Broker } from './io/broker.ts'
 export type { BrokerOptions } from './io/broker-options.ts'
 export { BrokerStartError, type BrokerStartErrorCode } from './io/broker-start-error.ts'

@@ -61,3 +61,7 @@ export const ROLL_UP_GROWTH = 4
 export const ROLL_UP_BATCH_RECORDS = 1000
 /** A roll-up that found a group amid a rebalance tries again after this. */
 export const ROLL_UP_RETRY_MS = 10_000
+/** Faults that may be set on a broker at the same time. */
+export const FAULTS_MAX = 1000
+/** The journal of requests keeps this many; older ones are forgotten. */
+export const JOURNAL_REQUESTS_MAX = 10_000

@@ -17,6 +17,11 @@ export class ManualClock implements Clock {
     return this.#now
   }
 
+  /** Timers that have not rung. */
+  get pending(): number {
+    return this.#timers.length
+  }
+
   after(delayMs: number, action: () => void): Timer {
     const timer = { at: this.#now + delayMs, action }
     this.#timers.push(timer)

@@ -9,7 +9,7 @@ import { StickyPartitioner } from './sticky-partitioner.ts'
 const CONFIG: AccumulatorConfig = { batchSize: 200, bufferMemory: 1_000, lingerMs: 5, compress: false }
 
 function queues(count: number): PartitionQueue[] {
-  const topic = new TopicQueues('t', new StickyPartitioner(1, () => 0))
+  const topic = new TopicQueues('t', new StickyPartitioner(1, () => 0, null))
   return Array.from({ length: count }, (_, partition) => new PartitionQueue(topic, partition))
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
+import type { CompressionType } from '@millrace/records'
 import { describe, expect, test } from 'vitest'
 import { resolveProducerOptions } from './config.ts'
 import { Producer } from './producer.ts'
@@ -14,6 +15,7 @@ test("defaults are Java's", () => {
     maxBlockMs: 60000,
     maxRequestSize: 1048576,
     compressionType: 'none',
+    compressionLevel: undefined,
     enableIdempotence: true,
     deliveryTimeoutMs: 120000,
     requestTimeoutMs: 30000,
@@ -21,12 +23,25 @@ test("defaults are Java's", () => {
     retryBackoffMaxMs: 1000,
     maxInFlightRequestsPerConnection: 5,
     partitioner: null,
+    partitionerIgnoreKeys: false,
+    partitionerAdaptivePartitioningEnable: true,
+    partitionerAvailabilityTimeoutMs: 0,
   })
 })
 
 test('other acks turn idempotence off unless it is asked for', () => {
   expect(resolveProducerOptions({ bootstrapServers, acks: 1 }).enableIdempotence).toBe(false)
   expect(resolveProducerOptions({ bootstrapServers, acks: 0 }).acks).toBe(0)
+})
+
+test('the level is that of the compression type', () => {
+  const levels = { compressionGzipLevel: 1, compressionLz4Level: 2, compressionZstdLevel: -5 }
+  const levelOf = (compressionType: CompressionType): unknown =>
+    resolveProducerOptions({ bootstrapServers, compressionType, ...levels }).compressionLevel
+  expect((['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const).map(levelOf)).toEqual([undefined, 1, undefined, 2, -5])
+  expect(resolveProducerOptions({ bootstrapServers, compressionType: 'gzip' }).compressionLevel).toBe(-1)
+  expect(resolveProducerOptions({ bootstrapServers, compressionType: 'lz4' }).compressionLevel).toBe(9)
+  expect(resolveProducerOptions({ bootstrapServers, compressionType: 'zstd' }).compressionLevel).toBe(3)
 })
 
 test('a default deliveryTimeoutMs grows with what it must hold', () => {
@@ -43,11 +58,22 @@ describe('refuses, naming the option', () => {
     ['bufferMemory', { bufferMemory: 0 }],
     ['bufferMemory', { bufferMemory: 16_383 }],
     ['compressionType', { compressionType: 'brotli' }],
+    ['compressionGzipLevel', { compressionGzipLevel: 0 }],
+    ['compressionGzipLevel', { compressionType: 'gzip', compressionGzipLevel: 10 }],
+    ['compressionLz4Level', { compressionLz4Level: 18 }],
+    ['compressionLz4Level', { compressionLz4Level: 1.5 }],
+    ['compressionZstdLevel', { compressionZstdLevel: 23 }],
+    ['compressionZstdLevel', { compressionZstdLevel: '3' }],
     ['enableIdempotence', { enableIdempotence: 'yes' }],
     ['enableIdempotence', { enableIdempotence: true, acks: 1 }],
     ['maxInFlightRequestsPerConnection', { maxInFlightRequestsPerConnection: 6 }],
     ['deliveryTimeoutMs', { deliveryTimeoutMs: 30_000 }],
     ['partitioner', { partitioner: 'murmur2' }],
+    ['partitionerIgnoreKeys', { partitionerIgnoreKeys: 1 }],
+    ['partitionerIgnoreKeys', { partitionerIgnoreKeys: true, partitioner: 'roundRobin' }],
+    ['partitionerAdaptivePartitioningEnable', { partitionerAdaptivePartitioningEnable: 'no' }],
+    ['partitionerAvailabilityTimeoutMs', { partitionerAvailabilityTimeoutMs: -1 }],
+    ['partitionerAvailabilityTimeoutMs', { partitionerAvailabilityTimeoutMs: 5, partitionerAdaptivePartitioningEnable: false }],
     ['linger', { linger: 5 }],
     ['bootstrapServers', { bootstrapServers: '' }],
   ]

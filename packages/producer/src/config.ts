@@ -1,7 +1,7 @@
 import { ConfigError } from '@millrace/protocol'
 import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
-import type { CompressionType } from '@millrace/records'
+import { COMPRESSION_TYPES, type CompressionType } from '@millrace/records/internal'
 import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
 import type { Bytes } from './record.ts'
 
@@ -30,14 +30,29 @@ export interface ProducerOptions extends ClientOptions {
   readonly maxRequestSize?: number
   /** Default `'none'`. */
   readonly compressionType?: CompressionType
+  /** -1 (zlib's own choice) or 1 to 9. Default -1. Without effect unless `compressionType` is `'gzip'`, and so on. */
+  readonly compressionGzipLevel?: number
+  /** 1 to 17. 9, the default, is LZ4's fast compressor; any other is its high compression, many times slower and in JavaScript. */
+  readonly compressionLz4Level?: number
+  /** -131072 to 22. Default 3. */
+  readonly compressionZstdLevel?: number
   /** Each record is stored once, and in order, whatever is retried. Needs `acks: 'all'`. Default true, or false with other acks. */
   readonly enableIdempotence?: boolean
   /** From send to success or failure at the latest, retries included. Default 120000. */
   readonly deliveryTimeoutMs?: number
   /** Default 5, which is also the most with idempotence. */
   readonly maxInFlightRequestsPerConnection?: number
-  /** Default: murmur2 of the key as in Java; without a key, one partition after another for a batch's worth of bytes each (KIP-794). */
-  readonly partitioner?: Partitioner
+  /**
+   * Default: murmur2 of the key as in Java; without a key, one partition after another for a batch's worth of bytes each (KIP-794).
+   * `'roundRobin'`: each record to the next partition, whatever its key. Or a function of your own.
+   */
+  readonly partitioner?: Partitioner | 'roundRobin'
+  /** Records with a key go where those without go. Not together with `partitioner`. Default false. */
+  readonly partitionerIgnoreKeys?: boolean
+  /** Records without a key go rather to partitions that have less waiting, so that a slow broker gets less. Default true. */
+  readonly partitionerAdaptivePartitioningEnable?: boolean
+  /** A broker that takes nothing for this long gets no records without a key. Default 0: it gets its share. Needs adaptive partitioning. */
+  readonly partitionerAvailabilityTimeoutMs?: number
 }
 
 /** Every option, with its default filled in. */
@@ -49,13 +64,18 @@ export interface ProducerConfig {
   readonly maxBlockMs: number
   readonly maxRequestSize: number
   readonly compressionType: CompressionType
+  /** Of `compressionType`; undefined where that has none. */
+  readonly compressionLevel: number | undefined
   readonly enableIdempotence: boolean
   readonly deliveryTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
   readonly maxInFlightRequestsPerConnection: number
-  readonly partitioner: Partitioner | null
+  readonly partitioner: Partitioner | 'roundRobin' | null
+  readonly partitionerIgnoreKeys: boolean
+  readonly partitionerAdaptivePartitioningEnable: boolean
+  readonly partitionerAvailabilityTimeoutMs: number
 }
 
 const PRODUCER_OPTION_NAMES: readonly string[] = [
@@ -67,10 +87,16 @@ const PRODUCER_OPTION_NAMES: readonly string[] = [
   'maxBlockMs',
   'maxRequestSize',
   'compressionType',
+  'compressionGzipLevel',
+  'compressionLz4Level',
+  'compressionZstdLevel',
   'enableIdempotence',
   'deliveryTimeoutMs',
   'maxInFlightRequestsPerConnection',
   'partitioner',
+  'partitionerIgnoreKeys',
+  'partitionerAdaptivePartitioningEnable',
+  'partitionerAvailabilityTimeoutMs',
 ]
 
 /**
@@ -84,6 +110,7 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
   const lingerMs = integerOption(options, 'lingerMs', 5, 0)
   const enableIdempotence = idempotenceOption(options, acks)
   const batchSize = integerOption(options, 'batchSize', 16_384, 0)
+  const compressionType = oneOfOption(options, 'compressionType', COMPRESSION_TYPES, 'none')
   return {
     acks,
     lingerMs,
@@ -91,15 +118,26 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
     bufferMemory: bufferMemoryOption(options, batchSize),
     maxBlockMs: integerOption(options, 'maxBlockMs', 60_000, 0),
     maxRequestSize: integerOption(options, 'maxRequestSize', 1_048_576, 1),
-    compressionType: oneOfOption(options, 'compressionType', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'none'),
+    compressionType,
+    compressionLevel: compressionLevelOption(options, compressionType),
     enableIdempotence,
     deliveryTimeoutMs: deliveryTimeoutOption(options, lingerMs, requestTimeoutMs),
     requestTimeoutMs,
     retryBackoffMs: integerOption(options, 'retryBackoffMs', 100, 0),
     retryBackoffMaxMs: integerOption(options, 'retryBackoffMaxMs', 1_000, 0),
     maxInFlightRequestsPerConnection: inFlightOption(options, enableIdempotence),
-    partitioner: partitionerOption(options.partitioner),
+    ...partitioningOptions(options),
   }
+}
+
+/** Each level is checked, also those that are of no use now: Java's ranges and defaults (CompressionType.java, GzipCompression.java). */
+function compressionLevelOption(options: ProducerOptions, type: CompressionType): number | undefined {
+  const gzip = integerOption(options, 'compressionGzipLevel', -1, -1, 9)
+  if (gzip === 0) throw new ConfigError('compressionGzipLevel', gzip, '-1 or an integer from 1 to 9')
+  const lz4 = integerOption(options, 'compressionLz4Level', 9, 1, 17)
+  const zstd = integerOption(options, 'compressionZstdLevel', 3, -131_072, 22)
+  const levels: Partial<Record<CompressionType, number>> = { gzip, lz4, zstd }
+  return levels[type]
 }
 
 function acksOption(acks: unknown): -1 | 0 | 1 {
@@ -109,9 +147,7 @@ function acksOption(acks: unknown): -1 | 0 | 1 {
 }
 
 function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean {
-  const value: unknown = options.enableIdempotence
-  if (value === undefined) return acks === -1
-  if (typeof value !== 'boolean') throw new ConfigError('enableIdempotence', value, 'true or false')
+  const value = booleanOption(options, 'enableIdempotence', acks === -1)
   if (value && acks !== -1)
     throw new ConfigError('enableIdempotence', value, `false while acks is ${acks}: idempotence needs acks 'all'`)
   return value
@@ -142,8 +178,39 @@ function deliveryTimeoutOption(options: ProducerOptions, lingerMs: number, reque
   return value
 }
 
-function partitionerOption(partitioner: unknown): Partitioner | null {
+type Partitioning = Pick<
+  ProducerConfig,
+  'partitioner' | 'partitionerIgnoreKeys' | 'partitionerAdaptivePartitioningEnable' | 'partitionerAvailabilityTimeoutMs'
+>
+
+function partitioningOptions(options: ProducerOptions): Partitioning {
+  const partitioner = partitionerOption(options.partitioner)
+  const partitionerIgnoreKeys = booleanOption(options, 'partitionerIgnoreKeys', false)
+  const isAdaptive = booleanOption(options, 'partitionerAdaptivePartitioningEnable', true)
+  const availabilityTimeoutMs = integerOption(options, 'partitionerAvailabilityTimeoutMs', 0, 0)
+  if (partitionerIgnoreKeys && partitioner !== null)
+    throw new ConfigError('partitionerIgnoreKeys', true, 'false together with partitioner, which decides about keys itself')
+  if (availabilityTimeoutMs > 0 && !isAdaptive) {
+    const allowed = '0 while partitionerAdaptivePartitioningEnable is false'
+    throw new ConfigError('partitionerAvailabilityTimeoutMs', availabilityTimeoutMs, allowed)
+  }
+  return {
+    partitioner,
+    partitionerIgnoreKeys,
+    partitionerAdaptivePartitioningEnable: isAdaptive,
+    partitionerAvailabilityTimeoutMs: availabilityTimeoutMs,
+  }
+}
+
+function booleanOption(options: ProducerOptions, name: keyof ProducerOptions, byDefault: boolean): boolean {
+  const value: unknown = options[name]
+  if (value === undefined) return byDefault
+  if (typeof value !== 'boolean') throw new ConfigError(name, value, 'true or false')
+  return value
+}
+
+function partitionerOption(partitioner: unknown): Partitioner | 'roundRobin' | null {
   if (partitioner === undefined) return null
-  if (typeof partitioner === 'function') return partitioner as Partitioner
-  throw new ConfigError('partitioner', partitioner, 'a function of topic, key and partition count')
+  if (partitioner === 'roundRobin' || typeof partitioner === 'function') return partitioner as Partitioner | 'roundRobin'
+  throw new ConfigError('partitioner', partitioner, "'roundRobin' or a function of topic, key and partition count")
 }

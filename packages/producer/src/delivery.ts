@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import { reportFault } from './events.ts'
 import type { RecordMetadata } from './record.ts'
 
 /** Records of one `sendAll` that were stored one after another in one partition. */
@@ -48,10 +49,19 @@ export interface BatchOutcome {
   readonly error: KafkaError | null
 }
 
+/** Told of records next to each other in a batch, or of some that were never put into one. */
+export interface RangeDelivery {
+  deliver(outcome: BatchOutcome, firstDelta: number, count: number): void
+  fail(error: KafkaError, count: number): void
+}
+
+/** Called once, when the record is stored (`error` is null) or failed (`metadata` is null). */
+export type DeliveryCallback = (error: KafkaError | null, metadata: RecordMetadata | null) => void
+
 type Mutable<Type> = { -readonly [Name in keyof Type]: Type[Name] }
 
 /** The one promise of a `sendAll`: counts its records down as their batches finish. */
-export class SendAllDelivery {
+export class SendAllDelivery implements RangeDelivery {
   readonly topic: string
   readonly recordCount: number
   readonly #resolve: (result: SendAllResult) => void
@@ -102,7 +112,7 @@ export class SendAllDelivery {
 }
 
 /**
- * Whose records a batch holds, in parallel arrays: a record sent alone costs three slots here and no object, a span of a
+ * Whose records a batch holds, in parallel arrays: a record sent alone costs four slots here and no object, one with a callback three, a span of a
  * `sendAll` one entry. `delta` is a record's place in the batch.
  */
 export class BatchDeliveries {
@@ -110,6 +120,9 @@ export class BatchDeliveries {
   #timestamps: number[] = []
   #resolves: Array<(metadata: RecordMetadata) => void> = []
   #rejects: Array<(error: KafkaError) => void> = []
+  #callbackDeltas: number[] = []
+  #callbackTimestamps: number[] = []
+  #callbacks: DeliveryCallback[] = []
   #spans: Span[] = []
 
   addOne(
@@ -124,22 +137,34 @@ export class BatchDeliveries {
     this.#rejects.push(reject)
   }
 
-  addSpan(delivery: SendAllDelivery, delta: number): void {
+  addCallback(delta: number, timestamp: number, callback: DeliveryCallback): void {
+    this.#callbackDeltas.push(delta)
+    this.#callbackTimestamps.push(timestamp)
+    this.#callbacks.push(callback)
+  }
+
+  addSpan(delivery: RangeDelivery, delta: number): void {
     const last = this.#spans.at(-1)
     if (last !== undefined && last.delivery === delivery && last.delta + last.count === delta) last.count++
     else this.#spans.push({ delivery, delta, count: 1 })
   }
 
   settle(outcome: BatchOutcome): void {
-    const { topic, partition, baseOffset, logAppendTime, error } = outcome
+    const { error } = outcome
     for (let index = 0; index < this.#deltas.length; index++) {
       if (error !== null) {
         this.#rejects[index]!(error)
         continue
       }
-      const offset = baseOffset < 0 ? -1 : baseOffset + this.#deltas[index]!
-      const timestamp = logAppendTime < 0 ? this.#timestamps[index]! : logAppendTime
-      this.#resolves[index]!({ topic, partition, offset, timestamp })
+      this.#resolves[index]!(metadataOf(outcome, this.#deltas[index]!, this.#timestamps[index]!))
+    }
+    for (let index = 0; index < this.#callbacks.length; index++) {
+      const metadata = error === null ? metadataOf(outcome, this.#callbackDeltas[index]!, this.#callbackTimestamps[index]!) : null
+      try {
+        this.#callbacks[index]!(error, metadata)
+      } catch (fault) {
+        reportFault(fault)
+      }
     }
     for (const span of this.#spans) span.delivery.deliver(outcome, span.delta, span.count)
   }
@@ -152,6 +177,11 @@ export class BatchDeliveries {
       if (delta < from || delta >= to) continue
       part.addOne(delta - from, this.#timestamps[index]!, this.#resolves[index]!, this.#rejects[index]!)
     }
+    for (let index = 0; index < this.#callbacks.length; index++) {
+      const delta = this.#callbackDeltas[index]!
+      if (delta < from || delta >= to) continue
+      part.addCallback(delta - from, this.#callbackTimestamps[index]!, this.#callbacks[index]!)
+    }
     for (const span of this.#spans) {
       const start = Math.max(span.delta, from)
       const end = Math.min(span.delta + span.count, to)
@@ -161,8 +191,14 @@ export class BatchDeliveries {
   }
 }
 
+function metadataOf(outcome: BatchOutcome, delta: number, ownTimestamp: number): RecordMetadata {
+  const { topic, partition, baseOffset, logAppendTime } = outcome
+  const offset = baseOffset < 0 ? -1 : baseOffset + delta
+  return { topic, partition, offset, timestamp: logAppendTime < 0 ? ownTimestamp : logAppendTime }
+}
+
 interface Span {
-  readonly delivery: SendAllDelivery
+  readonly delivery: RangeDelivery
   readonly delta: number
   count: number
 }

@@ -1,6 +1,6 @@
 import { PartitionSequences } from './idempotence.ts'
 import type { ProducerBatch } from './producer-batch.ts'
-import type { StickyPartitioner } from './sticky-partitioner.ts'
+import type { UnkeyedPartitioner } from './sticky-partitioner.ts'
 
 /** What one partition has to send: one open batch and those that are ready, in order. */
 export class PartitionQueue {
@@ -23,6 +23,11 @@ export class PartitionQueue {
     this.partition = partition
   }
 
+  /** Batches that were not sent yet, the open one included. */
+  get queuedBatches(): number {
+    return this.ready.length + (this.open === null ? 0 : 1)
+  }
+
   /** Puts a batch that failed back among the ready ones, before all that come after it. */
   requeue(batch: ProducerBatch): void {
     const order = this.sequences.orderOf(batch)
@@ -41,12 +46,12 @@ export class PartitionQueue {
 /** A topic's queues and its choice of partition for records without a key. */
 export class TopicQueues {
   readonly name: string
-  readonly partitioner: StickyPartitioner
+  readonly partitioner: UnkeyedPartitioner
   topicId = ''
   /** Empty until metadata has come. */
   readonly partitions: PartitionQueue[] = []
 
-  constructor(name: string, partitioner: StickyPartitioner) {
+  constructor(name: string, partitioner: UnkeyedPartitioner) {
     this.name = name
     this.partitioner = partitioner
   }

@@ -1,7 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Admin } from '@millrace/admin'
 import { Broker } from '@millrace/broker'
 import { Consumer, type ConsumerRecord } from '@millrace/consumer-group'
+import { readBatches } from '@millrace/records/internal'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { partitionForKey } from './murmur2.ts'
 import { Producer } from './producer.ts'
@@ -95,6 +99,18 @@ describe('send', () => {
     expect((await producer.send({ topic, value: 'v' })).partition).toBe(2)
   })
 
+  test('goes round robin, or by no key, when asked to', async () => {
+    const topic = await newTopic(3)
+    const record = { topic, key: 'always the same', value: 'v' }
+    await using roundRobin = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner: 'roundRobin' })
+    const placed = await Promise.all(Array.from({ length: 7 }, () => roundRobin.send(record)))
+    expect(placed.map(({ partition }) => partition)).toEqual([0, 1, 2, 0, 1, 2, 0])
+    await using keyless = new Producer({ bootstrapServers: broker.bootstrapServers, partitionerIgnoreKeys: true, batchSize: 1 })
+    const spread = await Promise.all(Array.from({ length: 100 }, () => keyless.send(record)))
+    expect(new Set(spread.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]))
+    expect((await keyless.send({ ...record, partition: 1 })).partition).toBe(1)
+  })
+
   test('keeps the order of each partition through many batches and requests', async () => {
     const topic = await newTopic(3)
     await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, batchSize: 500, lingerMs: 0 })
@@ -124,6 +140,46 @@ describe('send', () => {
       values.map((value) => ({ value })),
     )
     expect((await readAll(topic, 500)).map(({ value }) => String(value))).toEqual(values)
+  })
+
+  test.each([
+    ['gzip', { compressionGzipLevel: 1 }, { compressionGzipLevel: 9 }],
+    ['lz4', { compressionLz4Level: 9 }, { compressionLz4Level: 17 }],
+    ['zstd', { compressionZstdLevel: -100 }, { compressionZstdLevel: 19 }],
+  ] as const)('compresses more with a higher level of %s', async (compressionType, low, high) => {
+    let state = 1
+    const values = Array.from({ length: 300 }, (_, index) => {
+      state = (state * 48_271) % 0x7fffffff
+      return `value ${index % 7} ${(state % 1_000).toString(16)} of ${(state % 9).toString(36)} and then ${index}`
+    })
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-levels-'))
+    try {
+      await using disk = await Broker.start({ port: 0, dataDir })
+      for (const [topic, level] of [
+        ['low', low],
+        ['high', high],
+      ] as const) {
+        const options = { bootstrapServers: disk.bootstrapServers, compressionType, batchSize: 100_000, ...level }
+        await using producer = new Producer(options)
+        await producer.sendAll(
+          topic,
+          values.map((value) => ({ value, timestamp: 1 })),
+        )
+      }
+      await disk.close()
+      const [lowSize, highSize] = await Promise.all(
+        ['low', 'high'].map(async (topic) => {
+          const bytes = await readFile(join(dataDir, `${topic}-0`, '00000000000000000000.log'))
+          const [batch] = readBatches(bytes)
+          expect([batch!.compression, batch!.recordCount]).toEqual([compressionType, 300])
+          expect([...batch!].map(({ value }) => String(value))).toEqual(values)
+          return bytes.length
+        }),
+      )
+      expect(highSize).toBeLessThan(lowSize!)
+    } finally {
+      await rm(dataDir, { recursive: true })
+    }
   })
 
   test.each([1, 0] as const)('works with acks %d', async (acks) => {

@@ -1,30 +1,35 @@
-import { KafkaError } from '@millrace/protocol'
-import {
-  aborted,
-  ClusterClient,
-  nodeEnvironment,
-  pickClientOptions,
-  type Environment,
-  type Timer,
-} from '@millrace/client/internal'
-import { initProducerIdApi } from '@millrace/protocol/apis/init-producer-id'
-import { produceApi, type ProduceResponse } from '@millrace/protocol/apis/produce'
+import type { Writable } from 'node:stream'
+import type { WritableStream } from 'node:stream/web'
+import { ConfigError, type KafkaError } from '@millrace/protocol'
+import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment, type Timer } from '@millrace/client/internal'
+import { endedBy, signalOf } from './abort.ts'
 import { Accumulator } from './accumulator.ts'
 import { resolveProducerOptions, type ProducerConfig, type ProducerOptions } from './config.ts'
-import { SendAllDelivery, type SendAllResult } from './delivery.ts'
-import { publishBatch } from './diagnostics.ts'
+import { SendAllDelivery, type DeliveryCallback, type SendAllResult } from './delivery.ts'
+import { EffectRunner } from './effect-runner.ts'
 import { abandonedByClose, producerClosed } from './errors.ts'
+import { EventSource, type ProducerEvents } from './events.ts'
 import { FlushWait } from './flush-wait.ts'
-import { hasTopicIds } from './produce-request.ts'
 import type { ProducerBatch } from './producer-batch.ts'
-import type { ProducerRecord, RecordInput, RecordMetadata } from './record.ts'
+import { MetricsRecorder, type ProducerMetrics } from './producer-metrics.ts'
+import { checkIsRecord, type ProducerRecord, type RecordInput, type RecordMetadata } from './record.ts'
 import { RecordAppender } from './record-appender.ts'
-import { Sender, type ProduceCall } from './sender.ts'
+import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
-import { arriveAll, type WaitingSend } from './waiting-sends.ts'
+import { arriveAll, waitingPost, waitingSend, type WaitingSend } from './waiting-sends.ts'
+import { nodeWritable, webWritable, type RecordSink } from './writable.ts'
 
-const LAST_PRODUCE_VERSION_BY_NAME = 12
-const NO_TRANSACTION = { transactionalId: null, transactionTimeoutMs: 0x7fffffff, enable2Pc: false, keepPreparedTxn: false }
+export interface SendOptions {
+  /**
+   * Ends the wait for metadata or for buffer memory: what still waits then fails with `ABORTED`. Records that have their place in a batch
+   * go on to their outcome: nobody can call back what may be with the broker.
+   */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadyOptions {
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface FlushOptions {
   readonly signal?: AbortSignal | undefined
@@ -45,13 +50,16 @@ export class Producer implements AsyncDisposable {
   readonly #cluster: ClusterClient
   readonly #accumulator: Accumulator
   readonly #sender: Sender
+  readonly #runner: EffectRunner
   readonly #appender: RecordAppender
   readonly #backlog: TopicBacklog
+  readonly #metrics: MetricsRecorder
+  readonly #events: EventSource = new EventSource()
   #isScheduled = false
   #flushing = 0
+  #awaitingReady: Array<() => void> = []
   #timer: Timer | null = null
   #timerAt = Infinity
-  #isRefreshing = false
   #closed: Promise<void> | null = null
   #isOver = false
 
@@ -66,11 +74,24 @@ export class Producer implements AsyncDisposable {
     this.#cluster = new ClusterClient({ ...pickClientOptions(options), allowAutoCreateTopics: true }, environment)
     this.#accumulator = new Accumulator({ ...config, compress: config.compressionType !== 'none' })
     this.#sender = new Sender(config, this.#accumulator, () => environment.random())
+    this.#metrics = new MetricsRecorder(config.bufferMemory, this.#accumulator)
+    this.#runner = new EffectRunner({
+      config,
+      environment,
+      cluster: this.#cluster,
+      accumulator: this.#accumulator,
+      sender: this.#sender,
+      metrics: this.#metrics,
+      changed: () => this.#run(),
+    })
     this.#appender = new RecordAppender(config, this.#accumulator)
     this.#backlog = new TopicBacklog({
       config,
       environment,
       cluster: this.#cluster,
+      events: this.#events,
+      availability: this.#sender.availability,
+      metrics: this.#metrics,
       setLeader: (queue, leader, epoch) => this.#sender.setLeader(queue, leader, epoch),
       resume: (topic, send, now) => this.#resume(topic, send, now),
       changed: () => this.#run(),
@@ -81,12 +102,12 @@ export class Producer implements AsyncDisposable {
   /**
    * Sends one record. The promise has its place once it is stored as `acks` asks.
    * @throws {KafkaError} as a rejection: INVALID_TOPIC_EXCEPTION, INVALID_RECORD, RECORD_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION,
-   * METADATA_TIMED_OUT, BUFFER_EXHAUSTED, DELIVERY_TIMED_OUT, PRODUCER_CLOSED, or what the broker refused it with
+   * METADATA_TIMED_OUT, BUFFER_EXHAUSTED, ABORTED, DELIVERY_TIMED_OUT, PRODUCER_CLOSED, or what the broker refused it with
    */
-  send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       try {
-        this.#send(record, resolve, reject)
+        this.#send(record, signalOf(options?.signal), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -95,13 +116,15 @@ export class Producer implements AsyncDisposable {
 
   /**
    * Sends many records to one topic with one promise for all. Records of one partition keep their order. Wrong input is refused before any is sent;
-   * otherwise, when some fail, `SendAllError` says what was stored nevertheless.
+   * otherwise, when some fail, `SendAllError` says what was stored nevertheless. After an abort it comes once the records that were in batches
+   * have their outcome.
    * @throws {KafkaError} as a rejection: as `send`, and SendAllError
    */
-  sendAll(topic: string, records: Iterable<RecordInput>): Promise<SendAllResult> {
+  sendAll(topic: string, records: Iterable<RecordInput>, options?: SendOptions): Promise<SendAllResult> {
     return new Promise((resolve, reject) => {
       try {
-        this.#sendAll(topic, Array.isArray(records) ? (records as RecordInput[]) : [...records], resolve, reject)
+        const list = Array.isArray(records) ? (records as RecordInput[]) : [...records]
+        this.#sendAll(topic, list, signalOf(options?.signal), resolve, reject)
       } catch (error) {
         reject(error)
       }
@@ -109,27 +132,103 @@ export class Producer implements AsyncDisposable {
   }
 
   /**
+   * Sends one record without a promise: what becomes of it goes to `onDelivery`, or, if it fails and there is none, to the event
+   * `deliveryFailed`. What is known at once is thrown instead. False: it waits for metadata or memory, and so would the next one;
+   * `ready` tells when to go on.
+   * @throws {KafkaError} INVALID_TOPIC_EXCEPTION, INVALID_RECORD, RECORD_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, PRODUCER_CLOSED,
+   * BUFFER_EXHAUSTED when a million wait already
+   */
+  post(record: ProducerRecord, onDelivery?: DeliveryCallback): boolean {
+    checkCallback(onDelivery)
+    checkIsRecord(record)
+    return this.#post(record.topic, record, onDelivery)
+  }
+
+  /**
+   * A Web stream that sends what is written to it: records of one topic, or records that name theirs. A write waits for metadata and memory;
+   * `close` waits until all are stored, and the first record that fails ends the stream with its error. Aborting it calls nothing back.
+   * @throws {KafkaError} INVALID_TOPIC_EXCEPTION
+   */
+  writable(): WritableStream<ProducerRecord>
+  writable(topic: string): WritableStream<RecordInput>
+  writable(topic?: string): WritableStream<ProducerRecord> | WritableStream<RecordInput> {
+    return topic === undefined ? webWritable(this.#sink()) : webWritable(this.#sinkFor(topic))
+  }
+
+  /** As `writable`, as a Node stream in object mode: its end waits until all are stored, and a failure destroys it. */
+  nodeWritable(topic?: string): Writable {
+    return topic === undefined ? nodeWritable(this.#sink()) : nodeWritable(this.#sinkFor(topic))
+  }
+
+  #sink(): RecordSink<ProducerRecord> {
+    return {
+      post: (record, onDelivery) => this.post(record, onDelivery),
+      ready: () => this.ready(),
+      flush: () => this.flush(),
+    }
+  }
+
+  #sinkFor(topic: string): RecordSink<RecordInput> {
+    this.#backlog.topic(topic)
+    return { ...this.#sink(), post: (record, onDelivery) => this.#post(topic, record, onDelivery) }
+  }
+
+  #post(name: string, record: RecordInput, onDelivery: DeliveryCallback | undefined): boolean {
+    this.#checkOpen()
+    const topic = this.#backlog.topic(name)
+    this.#appender.check(record, name)
+    const now = this.#environment.clock.now()
+    let batch: ProducerBatch | null = null
+    if (topic.waiting.length === 0 && topic.queues.partitions.length > 0) {
+      const timestamp = record.timestamp ?? now
+      batch = this.#appender.append(topic.queues, record, now, timestamp)
+      if (batch !== null) {
+        if (onDelivery === undefined) batch.deliveries.addSpan(topic.posts, batch.recordCount - 1)
+        else batch.deliveries.addCallback(batch.recordCount - 1, timestamp, onDelivery)
+        if (batch.recordCount === 1) this.#schedule()
+        return true
+      }
+    }
+    this.#wait(waitingPost(record, now + this.#config.maxBlockMs, topic.posts, onDelivery), name)
+    return false
+  }
+
+  /**
+   * When no send waits for metadata or memory any more: time to `post` on.
+   * @throws {KafkaError} ABORTED, as a rejection: by the signal
+   */
+  ready(options: ReadyOptions = {}): Promise<void> {
+    return endedBy(options.signal, (resolve) => {
+      if (this.#backlog.count === 0) resolve()
+      else this.#awaitingReady.push(resolve)
+    })
+  }
+
+  /** What the producer did and holds now, under Java's names. */
+  metrics(): ProducerMetrics {
+    return this.#metrics.read(this.#environment.clock.now())
+  }
+
+  /** Calls `listener` at each such event until the returned function is called. */
+  on<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): () => void {
+    return this.#events.on(event, listener)
+  }
+
+  /**
    * Sends at once what lingers, and waits until everything sent before is stored or failed. Failures are for the sends to tell.
    * @throws {KafkaError} ABORTED, as a rejection: by the signal, which ends only the wait
    */
   flush(options: FlushOptions = {}): Promise<void> {
-    const { signal } = options
     if (this.#isOver) return Promise.resolve()
-    if (signal?.aborted === true) return Promise.reject(aborted(signal))
     this.#flushing++
-    let onAbort: (() => void) | undefined
-    return new Promise<void>((resolve, reject) => {
-      if (signal !== undefined) signal.addEventListener('abort', (onAbort = () => reject(aborted(signal))))
+    return endedBy(options.signal, (resolve) => {
       const wait = new FlushWait(resolve)
       wait.expect(1)
       for (const batch of this.#accumulator.incomplete) addFlush(batch, wait)
       for (const send of this.#backlog.all()) addFlush(send, wait)
       this.#schedule()
       wait.arrived()
-    }).finally(() => {
-      this.#flushing--
-      if (onAbort !== undefined) signal!.removeEventListener('abort', onAbort)
-    })
+    }).finally(() => this.#flushing--)
   }
 
   /** Flushes, for at most `timeoutMs`, then disconnects. What is not stored by then fails with PRODUCER_CLOSED. */
@@ -142,8 +241,14 @@ export class Producer implements AsyncDisposable {
     return this.close()
   }
 
-  #send(record: ProducerRecord, resolve: (metadata: RecordMetadata) => void, reject: (error: KafkaError) => void): void {
+  #send(
+    record: ProducerRecord,
+    signal: AbortSignal | null,
+    resolve: (metadata: RecordMetadata) => void,
+    reject: (error: KafkaError) => void,
+  ): void {
     this.#checkOpen()
+    checkIsRecord(record)
     const topic = this.#backlog.topic(record.topic)
     this.#appender.check(record, record.topic)
     const now = this.#environment.clock.now()
@@ -156,15 +261,13 @@ export class Producer implements AsyncDisposable {
         return
       }
     }
-    this.#wait(
-      { records: [record], next: 0, deadline: now + this.#config.maxBlockMs, resolve, reject, delivery: null, flushes: null },
-      record.topic,
-    )
+    this.#wait(waitingSend([record], now + this.#config.maxBlockMs, resolve, reject, null, signal), record.topic)
   }
 
   #sendAll(
     name: string,
     records: readonly RecordInput[],
+    signal: AbortSignal | null,
     resolve: (result: SendAllResult) => void,
     reject: (error: KafkaError) => void,
   ): void {
@@ -174,8 +277,7 @@ export class Producer implements AsyncDisposable {
     if (records.length === 0) return resolve({ topic: name, recordCount: 0, ranges: [] })
     const delivery = new SendAllDelivery(name, records.length, resolve, reject)
     const now = this.#environment.clock.now()
-    const deadline = now + this.#config.maxBlockMs
-    const send: WaitingSend = { records, next: 0, deadline, resolve: null, reject: null, delivery, flushes: null }
+    const send = waitingSend(records, now + this.#config.maxBlockMs, null, null, delivery, signal)
     if (topic.waiting.length === 0 && topic.queues.partitions.length > 0 && this.#resume(topic, send, now)) return
     this.#wait(send, name)
   }
@@ -192,6 +294,7 @@ export class Producer implements AsyncDisposable {
         batch = this.#appender.append(topic.queues, record, now, timestamp)
       } catch (error) {
         send.next++
+        this.#metrics.failed(1, now)
         if (delivery === null) send.reject!(error as KafkaError)
         else delivery.fail(error as KafkaError, 1)
         continue
@@ -235,26 +338,15 @@ export class Producer implements AsyncDisposable {
     const now = this.#environment.clock.now()
     if (this.#flushing > 0 || this.#backlog.isShortOfMemory) this.#accumulator.closeAll()
     this.#sender.poll(now)
-    this.#perform()
+    this.#runner.perform()
     this.#backlog.run(now)
+    if (this.#backlog.count === 0) this.#tellReady()
     if (this.#backlog.isShortOfMemory && this.#accumulator.openCount > 0) this.#schedule()
     this.#arm(now)
   }
 
-  #perform(): void {
-    const { effects } = this.#sender
-    for (const { batch, outcome } of effects.settled.splice(0)) {
-      batch.deliveries.settle(outcome)
-      arriveAll(batch.flushes)
-      publishBatch(batch, outcome)
-    }
-    for (const batch of this.#accumulator.toCompress.splice(0)) void this.#compress(batch)
-    for (const call of effects.calls.splice(0)) this.#call(call)
-    if (effects.initProducerId) {
-      effects.initProducerId = false
-      void this.#initProducerId()
-    }
-    if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
+  #tellReady(): void {
+    for (const resolve of this.#awaitingReady.splice(0)) resolve()
   }
 
   #arm(now: number): void {
@@ -272,80 +364,6 @@ export class Producer implements AsyncDisposable {
     })
   }
 
-  #call(call: ProduceCall): void {
-    const { acks, requestTimeoutMs } = this.#config
-    const maxVersion = hasTopicIds(call.request) ? undefined : LAST_PRODUCE_VERSION_BY_NAME
-    const options = { role: 'produce', timeoutMs: requestTimeoutMs, noResponse: acks === 0, maxVersion }
-    this.#cluster.request(call.node, produceApi, call.request, options).then(
-      (response) => {
-        const answer = acks === 0 ? null : response
-        this.#sender.produced(call, answer, this.#environment.clock.now())
-        if (answer !== null) this.#learnLeaders(call, answer)
-        this.#run()
-      },
-      (error: unknown) => {
-        this.#sender.produceFailed(call, asKafkaError(error), this.#environment.clock.now())
-        this.#run()
-      },
-    )
-  }
-
-  /** KIP-951: what the refusal says about leaders goes to the metadata, with their addresses. */
-  #learnLeaders(call: ProduceCall, response: ProduceResponse): void {
-    for (const { nodeId, host, port, rack } of response.nodeEndpoints) {
-      const node = { id: nodeId, host, port, rack }
-      for (const { queue } of call.batches) {
-        if (queue.leader === nodeId)
-          this.#cluster.applyLeaderHint(queue.topic.name, queue.partition, nodeId, queue.leaderEpoch, node)
-      }
-    }
-  }
-
-  async #compress(batch: ProducerBatch): Promise<void> {
-    try {
-      batch.compressed(await batch.builder!.sealAsync({ compression: this.#config.compressionType }))
-    } catch (error) {
-      this.#sender.compressionFailed(batch, asKafkaError(error))
-    }
-    this.#run()
-  }
-
-  async #initProducerId(): Promise<void> {
-    try {
-      const request = { ...NO_TRANSACTION, producerId: -1n, producerEpoch: -1 }
-      const response = await this.#cluster.send(initProducerIdApi, request, 'any', { timeoutMs: this.#config.deliveryTimeoutMs })
-      if (response.errorCode === 0) this.#sender.producerIdReceived(Number(response.producerId), response.producerEpoch)
-      else this.#sender.producerIdRefused(response.errorCode)
-    } catch (error) {
-      const failure = asKafkaError(error)
-      if (!failure.retriable || failure.fatal) this.#sender.failAll(failure)
-      else this.#sender.producerIdFailed(failure)
-    }
-    if (this.#sender.identity.state === 'missing') await this.#pause()
-    this.#run()
-  }
-
-  /** Asks for the metadata of topics whose leaders are wrong or unknown: at once, then not again before a backoff. */
-  async #refresh(): Promise<void> {
-    const { staleTopics } = this.#sender.effects
-    const topics = [...staleTopics]
-    staleTopics.clear()
-    this.#isRefreshing = true
-    try {
-      await this.#cluster.refreshMetadata(topics)
-    } catch {
-      // Batches that wait for a leader time out with what they failed with; the next run asks again.
-      for (const topic of topics) staleTopics.add(topic)
-    }
-    await this.#pause()
-    this.#isRefreshing = false
-    this.#run()
-  }
-
-  #pause(): Promise<void> {
-    return this.#cluster.sleep(this.#config.retryBackoffMs).catch(() => {})
-  }
-
   #metadataChanged(): void {
     this.#backlog.updateTopics()
     this.#run()
@@ -359,11 +377,17 @@ export class Producer implements AsyncDisposable {
     const error = abandonedByClose(timeoutMs)
     this.#sender.failAll(error)
     this.#backlog.failAll(error)
-    this.#perform()
+    this.#runner.perform()
     this.#isOver = true
+    this.#tellReady()
     this.#timer?.cancel()
     await this.#cluster.close()
   }
+}
+
+function checkCallback(onDelivery: unknown): void {
+  if (onDelivery !== undefined && typeof onDelivery !== 'function')
+    throw new ConfigError('onDelivery', onDelivery, 'a function of error and metadata')
 }
 
 function addFlush(pending: { flushes: FlushWait[] | null }, wait: FlushWait): void {
@@ -371,10 +395,4 @@ function addFlush(pending: { flushes: FlushWait[] | null }, wait: FlushWait): vo
   wait.expect(1)
   if (pending.flushes === null) pending.flushes = [wait]
   else pending.flushes.push(wait)
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new KafkaError('UNEXPECTED_ERROR', message, { cause: error })
 }

@@ -1,7 +1,7 @@
 import { KafkaError } from '@millrace/protocol'
 import type { RecordHeaderInput } from '@millrace/records/internal'
 import { batchSizeUpperBound, type Accumulator } from './accumulator.ts'
-import type { ProducerConfig } from './config.ts'
+import type { Partitioner, ProducerConfig } from './config.ts'
 import { RecordTooLargeError } from './errors.ts'
 import { BATCH_HEADER_BYTES, KEY_SCRATCH_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './limits.ts'
 import { partitionForKey } from './murmur2.ts'
@@ -19,10 +19,14 @@ export class RecordAppender {
   /** Keys that are strings are hashed here. */
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(KEY_SCRATCH_BYTES)
   readonly #sizeLimit: number
+  readonly #custom: Partitioner | null
+  readonly #usesKeys: boolean
 
   constructor(config: ProducerConfig, accumulator: Accumulator) {
     this.#config = config
     this.#accumulator = accumulator
+    this.#custom = typeof config.partitioner === 'function' ? config.partitioner : null
+    this.#usesKeys = config.partitioner === null && !config.partitionerIgnoreKeys
     this.#sizeLimit = Math.min(config.maxRequestSize, config.bufferMemory)
   }
 
@@ -47,7 +51,7 @@ export class RecordAppender {
     const key = record.key ?? null
     const headers = record.headers === undefined ? NO_HEADERS : headerPairs(record.headers, topic.name)
     const { partitions } = topic
-    if (record.partition !== undefined || this.#config.partitioner !== null || key !== null) {
+    if (record.partition !== undefined || this.#custom !== null || (key !== null && this.#usesKeys)) {
       const queue = partitions[this.#partitionOf(topic, record, key)]!
       return this.#accumulator.append(queue, now, timestamp, key, record.value, headers)
     }
@@ -66,8 +70,8 @@ export class RecordAppender {
       if (record.partition >= count) throw unknownPartition(topic.name, record.partition, count)
       return record.partition
     }
-    if (this.#config.partitioner !== null) {
-      const chosen: unknown = this.#config.partitioner(topic.name, key, count)
+    if (this.#custom !== null) {
+      const chosen: unknown = this.#custom(topic.name, key, count)
       if (typeof chosen !== 'number' || !Number.isInteger(chosen) || chosen < 0 || chosen >= count) {
         throw unknownPartition(topic.name, chosen, count)
       }

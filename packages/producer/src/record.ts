@@ -49,6 +49,11 @@ function invalidTopic(topic: unknown, rule: string): KafkaError {
   return new KafkaError('INVALID_TOPIC_EXCEPTION', `invalid topic name ${JSON.stringify(topic) ?? String(topic)}: ${rule}`)
 }
 
+/** @throws {KafkaError} INVALID_RECORD for what has no fields at all, not even a topic */
+export function checkIsRecord(record: unknown): void {
+  if (typeof record !== 'object' || record === null) throw invalidRecord('no topic', 'record', record, 'an object')
+}
+
 /** @throws {KafkaError} INVALID_RECORD, naming the field */
 export function checkRecord(record: RecordInput, topic: string): void {
   if (typeof record !== 'object' || record === null) throw invalidRecord(topic, 'record', record, 'an object')

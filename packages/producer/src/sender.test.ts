@@ -15,6 +15,7 @@ const CONFIG: SenderConfig = {
   enableIdempotence: true,
   maxInFlightRequestsPerConnection: 5,
   maxRequestSize: 2_000,
+  partitionerAvailabilityTimeoutMs: 0,
   requestTimeoutMs: 30_000,
   retryBackoffMs: 10,
   retryBackoffMaxMs: 10,
@@ -74,7 +75,7 @@ class Bench {
     const settings = { ...CONFIG, ...config }
     this.accumulator = new Accumulator({ ...settings, bufferMemory: 1e9, lingerMs: 5, compress: false })
     this.sender = new Sender(settings, this.accumulator, () => 0.5)
-    const topic = new TopicQueues('t', new StickyPartitioner(1, () => 0))
+    const topic = new TopicQueues('t', new StickyPartitioner(1, () => 0, null))
     this.partitions = Array.from({ length: partitionCount }, () => new ModelPartition())
     this.queues = this.partitions.map((_, partition) => new PartitionQueue(topic, partition))
     for (const queue of this.queues) this.sender.setLeader(queue, 1, 0)
@@ -355,4 +356,28 @@ describe('what to send', () => {
     expect(bench.failed.get(0)).toMatchObject({ code: errorFor(ErrorCode.CLUSTER_AUTHORIZATION_FAILED).code })
     expect(bench.sender.fatal).not.toBeNull()
   })
+})
+
+test('notes which broker takes nothing for how long', () => {
+  const bench = new Bench(1, {
+    maxInFlightRequestsPerConnection: 1,
+    partitionerAvailabilityTimeoutMs: 100,
+    enableIdempotence: false,
+  })
+  const { availability } = bench.sender
+  const sendAndPoll = (waitMs: number): boolean => {
+    bench.send(0)
+    bench.now += waitMs
+    bench.poll()
+    return availability.isAvailable(1)
+  }
+  expect([sendAndPoll(10), bench.inFlight]).toEqual([true, 1])
+  expect([sendAndPoll(100), bench.inFlight]).toEqual([true, 1])
+  expect([sendAndPoll(10), bench.inFlight]).toEqual([false, 1])
+  bench.process(null)
+  bench.answer()
+  bench.poll()
+  expect([availability.isAvailable(1), bench.inFlight]).toEqual([true, 1])
+  bench.finish()
+  expect(bench.stored.size).toBe(3)
 })

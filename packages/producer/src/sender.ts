@@ -7,6 +7,7 @@ import type { BatchOutcome } from './delivery.ts'
 import { DeliveryTimeoutError } from './errors.ts'
 import { ProducerIdentity } from './idempotence.ts'
 import { PARTITION_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES } from './limits.ts'
+import { NodeAvailability } from './node-availability.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { produceRequestOf } from './produce-request.ts'
 import { resultsOf, type PartitionResult } from './produce-response.ts'
@@ -45,6 +46,7 @@ export type SenderConfig = Pick<
   | 'enableIdempotence'
   | 'maxInFlightRequestsPerConnection'
   | 'maxRequestSize'
+  | 'partitionerAvailabilityTimeoutMs'
   | 'requestTimeoutMs'
   | 'retryBackoffMs'
   | 'retryBackoffMaxMs'
@@ -57,6 +59,8 @@ export type SenderConfig = Pick<
 export class Sender {
   readonly effects: SenderEffects = { calls: [], settled: [], staleTopics: new Set(), initProducerId: false }
   readonly identity: ProducerIdentity = new ProducerIdentity()
+  /** Which brokers take what there is for them. */
+  readonly availability: NodeAvailability
   readonly #config: SenderConfig
   readonly #accumulator: Accumulator
   readonly #random: () => number
@@ -72,6 +76,7 @@ export class Sender {
     this.#config = config
     this.#accumulator = accumulator
     this.#random = random
+    this.availability = new NodeAvailability(config.partitionerAvailabilityTimeoutMs)
     this.#retryPolicy = new RetryPolicy(config.retryBackoffMs, config.retryBackoffMaxMs)
   }
 
@@ -158,7 +163,9 @@ export class Sender {
     for (const queue of this.#accumulator.readyQueues) {
       const batch = this.#nextBatch(queue, now)
       if (batch === null) continue
-      if ((this.#inFlightByNode.get(queue.leader) ?? 0) >= this.#config.maxInFlightRequestsPerConnection) continue
+      const canDrain = (this.#inFlightByNode.get(queue.leader) ?? 0) < this.#config.maxInFlightRequestsPerConnection
+      this.availability.note(queue.leader, now, canDrain)
+      if (!canDrain) continue
       const size = batch.sizeInBytes + PARTITION_OVERHEAD_BYTES
       const request = requests.get(queue.leader)
       if (request === undefined) {

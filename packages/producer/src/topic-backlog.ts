@@ -1,18 +1,23 @@
 import { KafkaError } from '@millrace/protocol'
-import type { ClusterClient, Environment } from '@millrace/client/internal'
+import { aborted, type ClusterClient, type Environment } from '@millrace/client/internal'
 import type { ProducerConfig } from './config.ts'
 import { SendTimeoutError } from './errors.ts'
+import type { EventSource } from './events.ts'
 import { WAITING_SENDS_MAX } from './limits.ts'
+import type { NodeAvailability } from './node-availability.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
+import { PostDelivery } from './post-delivery.ts'
+import type { MetricsRecorder } from './producer-metrics.ts'
 import { checkTopicName } from './record.ts'
-import { StickyPartitioner } from './sticky-partitioner.ts'
+import { RoundRobinPartitioner, StickyPartitioner } from './sticky-partitioner.ts'
 import { WaitingLine } from './waiting-line.ts'
-import { failWaitingSend, type WaitingSend } from './waiting-sends.ts'
+import { failWaitingSend, stopListening, type WaitingSend } from './waiting-sends.ts'
 
 /** A topic that was sent to, and the sends that wait for its metadata or for memory, first come first served. */
 export interface ProducerTopic {
   readonly queues: TopicQueues
   readonly waiting: WaitingLine
+  readonly posts: PostDelivery
   /** Whether its metadata is being awaited. */
   isAwaited: boolean
   /** Why its metadata did not come at the last try. */
@@ -23,6 +28,9 @@ interface BacklogOptions {
   readonly config: ProducerConfig
   readonly environment: Environment
   readonly cluster: ClusterClient
+  readonly events: EventSource
+  readonly availability: NodeAvailability
+  readonly metrics: MetricsRecorder
   setLeader(queue: PartitionQueue, leader: number, leaderEpoch: number): void
   /** Goes on with a send; false when memory is short. */
   resume(topic: ProducerTopic, send: WaitingSend, now: number): boolean
@@ -46,6 +54,11 @@ export class TopicBacklog {
     return this.#isShortOfMemory
   }
 
+  /** How many sends wait. */
+  get count(): number {
+    return this.#count
+  }
+
   /** When the first send gives up waiting. */
   get deadline(): number {
     let deadline = Infinity
@@ -58,9 +71,16 @@ export class TopicBacklog {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
     checkTopicName(name)
-    const { config, environment } = this.#options
-    const queues = new TopicQueues(name, new StickyPartitioner(config.batchSize, () => environment.random()))
-    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), isAwaited: false, lastError: null }
+    const { config, environment, events } = this.#options
+    const { batchSize, partitioner } = config
+    const availability = config.partitionerAdaptivePartitioningEnable ? this.#options.availability : null
+    const unkeyed =
+      partitioner === 'roundRobin'
+        ? new RoundRobinPartitioner()
+        : new StickyPartitioner(batchSize, () => environment.random(), availability)
+    const queues = new TopicQueues(name, unkeyed)
+    const posts = new PostDelivery(name, events)
+    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), posts, isAwaited: false, lastError: null }
     this.#topics.set(name, topic)
     return topic
   }
@@ -76,6 +96,12 @@ export class TopicBacklog {
       )
     }
     const topic = this.#topics.get(name)!
+    const { signal } = send
+    if (signal !== null) {
+      // A partitioner may abort in the middle of going on with this very send.
+      send.onAbort = () => void Promise.resolve().then(() => this.#abort(topic, send, signal))
+      signal.addEventListener('abort', send.onAbort)
+    }
     topic.waiting.push(send)
     this.#count++
     this.#backlogged.add(topic)
@@ -128,8 +154,7 @@ export class TopicBacklog {
         this.#isShortOfMemory = true
         return
       }
-      waiting.removeFirst()
-      this.#count--
+      this.#removeFirst(waiting)
     }
   }
 
@@ -141,10 +166,31 @@ export class TopicBacklog {
       const error = isKnown
         ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
         : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
-      failWaitingSend(send, error)
-      waiting.removeFirst()
-      this.#count--
+      this.#removeFirst(waiting)
+      this.#fail(send, error)
     }
+  }
+
+  #fail(send: WaitingSend, error: KafkaError): void {
+    const { environment, metrics } = this.#options
+    metrics.failed(send.records.length - send.next, environment.clock.now())
+    failWaitingSend(send, error)
+  }
+
+  #removeFirst(waiting: WaitingLine): void {
+    stopListening(waiting.first!)
+    waiting.removeFirst()
+    this.#count--
+  }
+
+  /** What still waits of the send fails; what is in a batch goes on. */
+  #abort(topic: ProducerTopic, send: WaitingSend, signal: AbortSignal): void {
+    if (!topic.waiting.remove(send)) return
+    stopListening(send)
+    this.#count--
+    if (topic.waiting.length === 0) this.#backlogged.delete(topic)
+    this.#fail(send, aborted(signal))
+    this.#options.changed()
   }
 
   #await(topic: ProducerTopic): void {
@@ -170,8 +216,12 @@ export class TopicBacklog {
   }
 
   #failTopic(topic: ProducerTopic, error: KafkaError): void {
-    for (const send of topic.waiting) failWaitingSend(send, error)
-    this.#count -= topic.waiting.length
+    const sends = [...topic.waiting]
+    this.#count -= sends.length
     topic.waiting.clear()
+    for (const send of sends) {
+      stopListening(send)
+      this.#fail(send, error)
+    }
   }
 }

@@ -5,6 +5,7 @@ import { GroupCoordinator } from '../coordinator/group-coordinator.ts'
 import { OffsetsTopic } from '../coordinator/offsets-topic.ts'
 import { allHandlers } from '../handlers/all-handlers.ts'
 import { LogManager, type LogManagerOptions } from '../log/log-manager.ts'
+import { TestDoor, type TestDoorDependencies } from '../faults/test-door.ts'
 import { Controller } from '../metadata/controller.ts'
 import { LogJournal } from '../metadata/log-journal.ts'
 import { MetadataImage } from '../metadata/metadata-image.ts'
@@ -47,6 +48,8 @@ export class BrokerCore {
   readonly #events = new BrokerEvents()
   readonly #turns = new Turns()
   readonly #services: BrokerServices
+  /** Faults, and the journal of requests. */
+  readonly door: TestDoor
   readonly #sessions = new Set<ServerSession>()
   readonly #logAlarm: Alarm
   readonly #groupAlarm: Alarm
@@ -110,6 +113,8 @@ export class BrokerCore {
       groups,
       fetches: new FetchService(clock, random),
     }
+    const after: TestDoorDependencies['after'] = (delayMs, action) => clock.after(delayMs, () => this.#turns.run(action))
+    this.door = new TestDoor({ handlers: allHandlers, nodeId, after })
     this.#logAlarm = new Alarm(clock, (now) => this.#turns.run(() => this.#tickLogs(now)))
     this.#logAlarm.set(this.#logs.deadline)
   }
@@ -131,6 +136,7 @@ export class BrokerCore {
       services: this.#services,
       events: this.#events,
       turns: this.#turns,
+      door: this.door,
     })
     this.#sessions.add(session)
     session.onClose(() => this.#sessions.delete(session))
@@ -157,6 +163,7 @@ export class BrokerCore {
     this.#turns.run(() => {
       for (const session of this.#sessions) session.close(reason)
     })
+    this.door.close()
     return true
   }
 

@@ -1,4 +1,5 @@
 import type { Api } from '@millrace/protocol'
+import type { ErrorShape } from '../faults/error-shape.ts'
 import type { BrokerServices } from './services.ts'
 import type { Deferred } from './deferred.ts'
 
@@ -39,6 +40,8 @@ export interface Handler<Request, Response> {
   readonly api: Api<Request, Response>
   readonly minVersion: number
   readonly maxVersion: number
+  /** How the API says that something failed: for faults that a test sets, and never for what the handler itself refuses. */
+  readonly errors: ErrorShape<Request, Response>
   handle(request: Request, context: RequestContext): Response | Deferred<Response> | typeof NO_RESPONSE
 }
 

@@ -5,6 +5,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, test } from 'vitest'
 import { startBroker } from '../../test/core-fixtures.ts'
 import { QUEUED_REQUESTS_MAX, REQUEST_BYTES_MAX, UNSENT_REPLY_BYTES_MAX } from '../limits.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
+import { TestDoor } from '../faults/test-door.ts'
 import { ApiRouter } from './api-router.ts'
 import { BrokerEvents } from './broker-events.ts'
 import { Deferred } from './deferred.ts'
@@ -32,6 +34,7 @@ class Bench {
       api: heartbeatApi,
       minVersion: 0,
       maxVersion: 4,
+      errors: wholeErrors(reply),
       handle: (request, context) => {
         this.handled.push(request.generationId)
         this.contexts.push(context)
@@ -54,6 +57,7 @@ class Bench {
       services,
       events: new BrokerEvents(),
       turns: this.turns,
+      door: new TestDoor({ handlers: [handler], nodeId: 1, after: (ms, action) => services.clock.after(ms, action) }),
     })
   }
 

@@ -8,6 +8,8 @@ import {
   type RequestHeader,
 } from '@millrace/protocol/internal'
 import { QUEUED_REQUEST_BYTES_MAX, QUEUED_REQUESTS_MAX, REQUEST_BYTES_MAX, UNSENT_REPLY_BYTES_MAX } from '../limits.ts'
+import type { Interception } from '../faults/interception.ts'
+import type { TestDoor } from '../faults/test-door.ts'
 import type { ApiRouter } from './api-router.ts'
 import type { BrokerEvents } from './broker-events.ts'
 import { Deferred } from './deferred.ts'
@@ -46,6 +48,7 @@ export interface SessionDependencies {
   readonly services: BrokerServices
   readonly events: BrokerEvents
   readonly turns: Turns
+  readonly door: TestDoor
 }
 
 /**
@@ -62,6 +65,7 @@ export class ServerSession implements Session, ConnectionInfo {
   readonly #services: BrokerServices
   readonly #events: BrokerEvents
   readonly #turns: Turns
+  readonly #door: TestDoor
   readonly #pump = (): void => this.#handleQueued()
   readonly #splitter = new FrameSplitter(REQUEST_BYTES_MAX)
   readonly #closeListeners = new Set<() => void>()
@@ -85,6 +89,7 @@ export class ServerSession implements Session, ConnectionInfo {
     this.#services = dependencies.services
     this.#events = dependencies.events
     this.#turns = dependencies.turns
+    this.#door = dependencies.door
   }
 
   get isClosed(): boolean {
@@ -193,24 +198,26 @@ export class ServerSession implements Session, ConnectionInfo {
       clientId: header.clientId,
       connection: this,
     }
+    let intercepted: Interception | null = null
     let reply: unknown
     try {
-      reply = handler.handle(request, context)
+      if (this.#door.isOpen) intercepted = this.#door.intercept(handler, header, request, context)
+      reply = intercepted === null ? handler.handle(request, context) : intercepted.handle()
     } catch (error) {
       return this.#fail(handler, header, error)
     }
     if (reply === NO_RESPONSE) return
-    if (!(reply instanceof Deferred)) return this.#send(handler, header, reply)
+    if (!(reply instanceof Deferred)) return this.#send(handler, header, reply, intercepted)
     this.#parked = true
     reply.onComplete((value: unknown) => {
       this.#parked = false
       if (this.#closed) return
-      this.#send(handler, header, value)
+      this.#send(handler, header, value, intercepted)
       this.#turns.after(this.#pump)
     })
   }
 
-  #send(handler: AnyHandler, header: RequestHeader, reply: unknown): void {
+  #send(handler: AnyHandler, header: RequestHeader, reply: unknown, intercepted: Interception | null): void {
     if (this.#closed) return
     let chunks: Buffer[]
     try {
@@ -218,7 +225,10 @@ export class ServerSession implements Session, ConnectionInfo {
     } catch (error) {
       return this.#fail(handler, header, error)
     }
-    this.#channel.write(chunks)
+    if (intercepted === null) return this.#channel.write(chunks)
+    const delivery = intercepted.deliver(chunks)
+    if (delivery.chunks.length > 0) this.#channel.write(delivery.chunks)
+    if (delivery.cut !== null) this.close(delivery.cut)
   }
 
   /**
@@ -248,6 +258,7 @@ export class ServerSession implements Session, ConnectionInfo {
         finalizedFeatures: [],
         zkMigrationReady: false,
       },
+      null,
     )
   }
 }

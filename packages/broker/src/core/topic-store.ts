@@ -8,7 +8,7 @@ import type { LogStore, Partition, Topic, TopicRegistry } from './topic-registry
 class ServedPartition implements Partition {
   readonly topic: Topic
   readonly index: number
-  readonly leaderEpoch: number
+  leaderEpoch: number
   readonly log: PartitionLog
 
   constructor(topic: Topic, index: number, leaderEpoch: number, log: PartitionLog) {
@@ -23,7 +23,7 @@ class ServedTopic implements Topic {
   readonly name: string
   readonly id: string
   readonly internal: boolean
-  readonly partitions: Partition[] = []
+  readonly partitions: ServedPartition[] = []
   config: TopicConfig
   deleted = false
 
@@ -100,6 +100,17 @@ export class TopicStore implements TopicRegistry {
     const topic = this.#served(id)
     topic.config = config
     for (const { log } of topic.partitions) this.#logs.reconfigure(log, config)
+  }
+
+  /** Serves these partitions in the leader epochs that the image has now. */
+  elect(image: TopicImage, partitions: readonly number[]): void {
+    const topic = this.#served(image.id)
+    for (const index of partitions) {
+      const { leaderEpoch } = image.partitions[index]!
+      const partition = topic.partitions[index]!
+      partition.leaderEpoch = leaderEpoch
+      partition.log.becomeLeader(leaderEpoch)
+    }
   }
 
   delete(id: string): void {

@@ -103,6 +103,27 @@ export class FetchSessions {
     return { errorCode: 0, targets: [...session.targets.values()], session, sessionEpoch: session.epoch, mayOpenSession: false }
   }
 
+  /** The partitions that a request is about, those of its session with it; changes nothing. */
+  peek(request: FetchRequest, usesTopicIds: boolean): FetchTarget[] {
+    const { sessionId, sessionEpoch } = request
+    const asked = listTargets(request.topics)
+    const session = sessionEpoch === INITIAL_EPOCH || sessionEpoch === FINAL_EPOCH ? undefined : this.#sessions.get(sessionId)
+    if (session === undefined) return asked
+    const key = (target: FetchTarget): string => targetKey(usesTopicIds, target.topicName, target.topicId, target.partition)
+    const all = new Map([...session.targets.values(), ...asked].map((target) => [key(target), target]))
+    for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
+      for (const partition of partitions) all.delete(targetKey(usesTopicIds, topic, topicId, partition))
+    }
+    return [...all.values()]
+  }
+
+  /** A reply said something else of this partition than what was noted: the next one tells it whatever it is. */
+  forgetTold(sessionId: number, { topicName, topicId, partition }: FetchTarget): void {
+    const session = this.#sessions.get(sessionId)
+    const target = session?.targets.get(targetKey(session.usesTopicIds, topicName, topicId, partition))
+    if (target !== undefined) target.knownHighWatermark = -1
+  }
+
   /** A session for the partitions of a full fetch; null when there is no room for one. */
   open(targets: readonly FetchTarget[], usesTopicIds: boolean, now: number): FetchSession | null {
     if (targets.length === 0 || targets.length > FETCH_SESSION_PARTITIONS_MAX) return null

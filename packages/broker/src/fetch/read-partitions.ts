@@ -130,7 +130,8 @@ function goodData({ log }: Partition, target: FetchTarget, readCommitted: boolea
   }
 }
 
-function errorData(target: FetchTarget, errorCode: number): PartitionData {
+/** What is said of a partition that gives nothing but an error. */
+export function errorData(target: Pick<FetchTarget, 'partition'>, errorCode: number): PartitionData {
   return {
     partitionIndex: target.partition,
     errorCode,

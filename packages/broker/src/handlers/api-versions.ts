@@ -7,6 +7,7 @@ import { ErrorCode } from '@millrace/protocol'
 import { apiVersionsApi, type ApiVersionsRequest, type ApiVersionsResponse } from '@millrace/protocol/apis/api-versions'
 import type { ServedApi } from '../core/api-router.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 const PRODUCE_KEY = 0
 const SOFTWARE_NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
@@ -15,6 +16,7 @@ export const apiVersionsHandler: Handler<ApiVersionsRequest, ApiVersionsResponse
   api: apiVersionsApi,
   minVersion: 0,
   maxVersion: 5,
+  errors: wholeErrors((errorCode) => reply(errorCode, [])),
   handle(request, context) {
     const errorCode = check(request, context)
     if (errorCode !== ErrorCode.NONE) return reply(errorCode, [])

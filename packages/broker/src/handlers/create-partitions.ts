@@ -7,12 +7,21 @@ import {
   type CreatePartitionsTopic,
 } from '@millrace/protocol/apis/create-partitions'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 
 export const createPartitionsHandler: Handler<CreatePartitionsRequest, CreatePartitionsResponse> = {
   api: createPartitionsApi,
   minVersion: 0,
   maxVersion: 3,
+  errors: itemErrors({
+    selectors: ['topic'],
+    items: ({ topics }) => topics,
+    target: ({ name }) => ({ topic: name, partition: null, group: null }),
+    withItems: (request, topics) => ({ ...request, topics }),
+    answers: ({ results }) => results,
+    failed: ({ name }, errorCode) => ({ name, errorCode, errorMessage: FAULT_MESSAGE }),
+  }),
   handle(request, context) {
     const count = new Map<string, number>()
     for (const { name } of request.topics) count.set(name, (count.get(name) ?? 0) + 1)

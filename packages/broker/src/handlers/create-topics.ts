@@ -13,6 +13,7 @@ import {
 import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIGS } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
 import { PARTITIONS_PER_REQUEST_MAX } from '../limits.ts'
 import type { CreatedTopic } from '../metadata/controller.ts'
@@ -21,6 +22,14 @@ export const createTopicsHandler: Handler<CreateTopicsRequest, CreateTopicsRespo
   api: createTopicsApi,
   minVersion: 2,
   maxVersion: 7,
+  errors: itemErrors({
+    selectors: ['topic'],
+    items: ({ topics }) => topics,
+    target: ({ name }) => ({ topic: name, partition: null, group: null }),
+    withItems: (request, topics) => ({ ...request, topics }),
+    answers: ({ topics }) => topics,
+    failed: ({ name }, errorCode) => refused(name, refusal(errorCode, FAULT_MESSAGE)),
+  }),
   handle(request, context) {
     const repeated = repeatedNames(request.topics)
     const tooMany = checkTotal(request.topics, context.broker.config.numPartitions)

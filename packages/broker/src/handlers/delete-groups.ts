@@ -2,6 +2,7 @@
 import { ErrorCode } from '@millrace/protocol'
 import { deleteGroupsApi, type DeleteGroupsRequest, type DeleteGroupsResponse } from '@millrace/protocol/apis/delete-groups'
 import type { Handler } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
 
 const MESSAGES: ReadonlyMap<number, string> = new Map([
   [ErrorCode.GROUP_ID_NOT_FOUND, 'The group does not exist.'],
@@ -12,6 +13,14 @@ export const deleteGroupsHandler: Handler<DeleteGroupsRequest, DeleteGroupsRespo
   api: deleteGroupsApi,
   minVersion: 0,
   maxVersion: 3,
+  errors: itemErrors({
+    selectors: ['group'],
+    items: ({ groupsNames }) => groupsNames,
+    target: (group) => ({ topic: null, partition: null, group }),
+    withItems: (request, groupsNames) => ({ ...request, groupsNames }),
+    answers: ({ results }) => results,
+    failed: (groupId, errorCode) => ({ groupId, errorCode, errorMessage: FAULT_MESSAGE }),
+  }),
   handle(request, { broker, now }) {
     const results = [...new Set(request.groupsNames)].map((groupId) => {
       const errorCode = broker.groups.deleteGroup(groupId, now)

@@ -8,14 +8,23 @@ import {
   type DeleteTopicState,
 } from '@millrace/protocol/apis/delete-topics'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors, topicNameOf } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 
 export const deleteTopicsHandler: Handler<DeleteTopicsRequest, DeleteTopicsResponse> = {
   api: deleteTopicsApi,
   minVersion: 1,
   maxVersion: 6,
+  errors: itemErrors({
+    selectors: ['topic'],
+    items: (request) => askedOf(request),
+    target: (topic, context) => ({ topic: topicNameOf(topic, context), partition: null, group: null }),
+    withItems: (request, topics) => ({ ...request, topics, topicNames: topics.map(({ name }) => name ?? '') }),
+    answers: ({ responses }) => responses,
+    failed: ({ name, topicId }, errorCode) => result(name, topicId, refusal(errorCode, FAULT_MESSAGE)),
+  }),
   handle(request, context) {
-    const asked = context.version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
+    const asked = askedOf(request)
     const times = countMentions(asked, context)
     return { throttleTimeMs: 0, responses: withoutRepeats(asked).map((topic) => deleteOne(topic, times, context)) }
   },
@@ -60,4 +69,9 @@ function countMentions(asked: readonly DeleteTopicState[], { broker }: RequestCo
 function withoutRepeats(topics: readonly DeleteTopicState[]): DeleteTopicState[] {
   const byKey = new Map(topics.map((topic) => [`${topic.name === null ? 'id' : 'name'} ${topic.name ?? topic.topicId}`, topic]))
   return [...byKey.values()]
+}
+
+/** Up to v5 there are names alone, and from v6 on there is no such list. */
+function askedOf({ topics, topicNames }: DeleteTopicsRequest): DeleteTopicState[] {
+  return topics.length > 0 ? topics : topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
 }

@@ -6,6 +6,7 @@ import {
   type DescribeClusterResponse,
 } from '@millrace/protocol/apis/describe-cluster'
 import type { Handler } from '../core/handler.ts'
+import { FAULT_MESSAGE, wholeErrors } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 import { CLUSTER_OPERATIONS, OPERATIONS_OMITTED } from './authorized-operations.ts'
 
@@ -16,6 +17,16 @@ export const describeClusterHandler: Handler<DescribeClusterRequest, DescribeClu
   api: describeClusterApi,
   minVersion: 0,
   maxVersion: 2,
+  errors: wholeErrors((errorCode) => ({
+    throttleTimeMs: 0,
+    errorCode,
+    errorMessage: FAULT_MESSAGE,
+    endpointType: BROKER_ENDPOINT,
+    clusterId: '',
+    controllerId: -1,
+    brokers: [],
+    clusterAuthorizedOperations: OPERATIONS_OMITTED,
+  })),
   handle(request, { broker }) {
     const { host, port } = broker.endpoint
     const wrong = checkEndpointType(request.endpointType)

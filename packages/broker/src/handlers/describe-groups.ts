@@ -8,6 +8,7 @@ import {
 } from '@millrace/protocol/apis/describe-groups'
 import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { Handler } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
 import { GROUP_OPERATIONS, OPERATIONS_OMITTED } from './authorized-operations.ts'
 
 const NOT_FOUND_SINCE = 6
@@ -17,6 +18,16 @@ export const describeGroupsHandler: Handler<DescribeGroupsRequest, DescribeGroup
   api: describeGroupsApi,
   minVersion: 0,
   maxVersion: 6,
+  errors: itemErrors({
+    selectors: ['group'],
+    items: ({ groups }) => groups,
+    target: (group) => ({ topic: null, partition: null, group }),
+    withItems: (request, groups) => ({ ...request, groups }),
+    answers: ({ groups }) => groups,
+    failed: (groupId, errorCode, { version }) => {
+      return absent(groupId, errorCode, version >= NOT_FOUND_SINCE ? FAULT_MESSAGE : null)
+    },
+  }),
   handle(request, { broker, version }) {
     const operations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_OMITTED
     const groups = request.groups.map((groupId) => {

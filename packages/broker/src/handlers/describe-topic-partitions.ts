@@ -10,6 +10,7 @@ import {
   type DescribeTopicPartitionsResponseTopic,
 } from '@millrace/protocol/apis/describe-topic-partitions'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { overwrittenErrors } from '../faults/error-shape.ts'
 import type { Partition } from '../core/topic-registry.ts'
 import { DESCRIBE_PARTITIONS_MAX } from '../limits.ts'
 import { invalidTopicName, isInternalTopic } from '../metadata/topic-name.ts'
@@ -19,6 +20,21 @@ export const describeTopicPartitionsHandler: Handler<DescribeTopicPartitionsRequ
   api: describeTopicPartitionsApi,
   minVersion: 0,
   maxVersion: 0,
+  errors: overwrittenErrors({
+    selectors: ['topic'],
+    targets: (request, context) => {
+      const { topics } = request
+      const asked = topics.length > 0 ? topics : [...context.broker.topics.all()]
+      return asked.map(({ name }) => ({ topic: name, partition: null, group: null }))
+    },
+    overwrite(response, chosen, errorCode) {
+      const topics = response.topics.map((topic) => {
+        const { name } = topic
+        return chosen({ topic: name, partition: null, group: null }) ? { ...topic, errorCode, partitions: [] } : topic
+      })
+      return { ...response, topics }
+    },
+  }),
   handle(request, context) {
     const { topics } = context.broker
     const { cursor } = request

@@ -9,15 +9,65 @@ import {
 } from '@millrace/protocol/apis/fetch'
 import { Deferred } from '../core/deferred.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { topicNameOf, type ErrorShape, type Target } from '../faults/error-shape.ts'
 import { noteResponse, type FetchPlan } from '../fetch/fetch-session.ts'
 import type { FetchTarget } from '../fetch/fetch-target.ts'
 import type { Parked } from '../fetch/parked-requests.ts'
-import { findTopic, readPartitions, type FetchLimits, type FetchedPartitions } from '../fetch/read-partitions.ts'
+import { errorData, findTopic, readPartitions, type FetchLimits, type FetchedPartitions } from '../fetch/read-partitions.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 
 const READ_COMMITTED = 1
 /** From here on requests name topics by their id. */
 const TOPIC_ID_VERSION = 13
+
+/** What is wrong with the session is said of the request as a whole. */
+const SESSION_ERRORS: ReadonlySet<number> = new Set([
+  ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+  ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+  ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+])
+const SESSIONS_SINCE = 7
+
+/**
+ * A fetch changes nothing, so it is served in full, at once, and what was chosen is overwritten: a session that it opens has all its partitions.
+ * In an incremental fetch the partitions are those of the session, which the request need not name.
+ */
+const fetchErrors: ErrorShape<FetchRequest, FetchResponse> = {
+  selectors: ['topic', 'partition'],
+  targets(request, context) {
+    const targets = context.broker.fetches.sessions.peek(request, context.version >= TOPIC_ID_VERSION)
+    return targets.map((target) => faultTarget(target, context))
+  },
+  rest: (request, _chosen, errorCode, { version }) => (isSessionError(errorCode, version) ? null : { ...request, maxWaitMs: 0 }),
+  answer(served, request, chosen, errorCode, context) {
+    if (served === null) return responseOf(errorCode, 0, [], [])
+    if (served.errorCode !== ErrorCode.NONE) return served
+    const { sessions } = context.broker.fetches
+    for (const target of sessions.peek(request, context.version >= TOPIC_ID_VERSION)) {
+      if (!chosen(faultTarget(target, context))) continue
+      overwrite(served.responses, target, errorData(target, errorCode))
+      sessions.forgetTold(served.sessionId, target)
+    }
+    return served
+  },
+}
+
+function isSessionError(errorCode: number, version: number): boolean {
+  return version >= SESSIONS_SINCE && SESSION_ERRORS.has(errorCode)
+}
+
+function faultTarget({ topicName, topicId, partition }: FetchTarget, context: RequestContext): Target {
+  return { topic: topicNameOf({ name: topicName, topicId }, context), partition, group: null }
+}
+
+function overwrite(responses: FetchableTopicResponse[], target: FetchTarget, data: PartitionData): void {
+  const { topicName, topicId } = target
+  let topic = responses.find((one) => one.topic === topicName && one.topicId === topicId)
+  if (topic === undefined) responses.push((topic = { topic: topicName, topicId, partitions: [] }))
+  const index = topic.partitions.findIndex(({ partitionIndex }) => partitionIndex === target.partition)
+  if (index < 0) topic.partitions.push(data)
+  else topic.partitions[index] = data
+}
 
 /**
  * Fetch: long poll, incremental sessions (KIP-227), size limits (KIP-74), leader epochs (KIP-320), diverging epochs (KIP-595), topic ids.
@@ -27,6 +77,7 @@ export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
   api: fetchApi,
   minVersion: 4,
   maxVersion: 18,
+  errors: fetchErrors,
   handle(request, context) {
     const { broker, now, version } = context
     const plan = broker.fetches.sessions.plan(request, version >= TOPIC_ID_VERSION, now)

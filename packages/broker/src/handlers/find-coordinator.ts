@@ -10,6 +10,7 @@ import {
   type FindCoordinatorResponse,
 } from '@millrace/protocol/apis/find-coordinator'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, overwrittenErrors, type Target } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 
 const GROUP = 0
@@ -19,6 +20,21 @@ export const findCoordinatorHandler: Handler<FindCoordinatorRequest, FindCoordin
   api: findCoordinatorApi,
   minVersion: 0,
   maxVersion: 6,
+  errors: overwrittenErrors({
+    selectors: ['group'],
+    targets: (request, { version }) => {
+      const keys = version >= 4 ? request.coordinatorKeys : [request.key]
+      return keys.map((key) => targetOf(key, request.keyType))
+    },
+    overwrite(response, chosen, errorCode, { key, keyType }, { version }) {
+      const failed = { nodeId: -1, host: '', port: -1, errorCode, errorMessage: FAULT_MESSAGE }
+      if (version < 4) return chosen(targetOf(key, keyType)) ? { ...response, ...failed } : response
+      const coordinators = response.coordinators.map((one) => {
+        return chosen(targetOf(one.key, keyType)) ? { key: one.key, ...failed } : one
+      })
+      return { ...response, coordinators }
+    },
+  }),
   handle(request, context) {
     const failed = check(request.keyType, context)
     const batched = context.version >= 4
@@ -49,4 +65,8 @@ function coordinator(key: string, failed: Refusal | null, { broker }: RequestCon
   if (failed !== null) return { key, nodeId: -1, host: '', port: -1, ...failed }
   const { host, port } = broker.endpoint
   return { key, nodeId: broker.nodeId, host, port, errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+function targetOf(key: string, keyType: number): Target {
+  return { topic: null, partition: null, group: keyType === GROUP ? key : null }
 }

@@ -2,11 +2,16 @@
 import { ErrorCode } from '@millrace/protocol'
 import { heartbeatApi, type HeartbeatRequest, type HeartbeatResponse } from '@millrace/protocol/apis/heartbeat'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 export const heartbeatHandler: Handler<HeartbeatRequest, HeartbeatResponse> = {
   api: heartbeatApi,
   minVersion: 0,
   maxVersion: 4,
+  errors: wholeErrors(
+    (errorCode) => ({ throttleTimeMs: 0, errorCode }),
+    ({ groupId }) => groupId,
+  ),
   handle(request, context) {
     return { throttleTimeMs: 0, errorCode: beat(request, context) }
   },

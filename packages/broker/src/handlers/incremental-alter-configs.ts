@@ -13,6 +13,7 @@ import { ConfigType } from '../config/config-types.ts'
 import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, itemErrors, resourceTarget } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 import { invalidTopicName } from '../metadata/topic-name.ts'
@@ -26,6 +27,16 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
   api: incrementalAlterConfigsApi,
   minVersion: 0,
   maxVersion: 1,
+  errors: itemErrors({
+    selectors: ['topic'],
+    items: ({ resources }: IncrementalAlterConfigsRequest) => resources,
+    target: (resource) => resourceTarget(resource),
+    withItems: (request, resources) => ({ ...request, resources }),
+    answers: ({ responses }) => responses,
+    failed: ({ resourceType, resourceName }, errorCode) => {
+      return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
+    },
+  }),
   handle(request, context) {
     const count = new Map<string, number>()
     for (const resource of request.resources) count.set(keyOf(resource), (count.get(keyOf(resource)) ?? 0) + 1)

@@ -5,6 +5,7 @@ import {
   type InitProducerIdResponse,
 } from '@millrace/protocol/apis/init-producer-id'
 import type { Handler } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 const NO_PRODUCER_ID = -1n
 const NO_PRODUCER_EPOCH = -1
@@ -18,6 +19,7 @@ export const initProducerIdHandler: Handler<InitProducerIdRequest, InitProducerI
   api: initProducerIdApi,
   minVersion: 0,
   maxVersion: 5,
+  errors: wholeErrors(refuse),
   handle(request, { broker }) {
     if (request.transactionalId === '') return refuse(ErrorCode.INVALID_REQUEST)
     // The id and the epoch to go on from belong together.

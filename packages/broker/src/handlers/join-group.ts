@@ -4,6 +4,7 @@ import { joinGroupApi, type JoinGroupRequest, type JoinGroupResponse } from '@mi
 import { joinError } from '../coordinator/replies.ts'
 import { Deferred } from '../core/deferred.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 /** Since v7 the reply carries the protocol type, and its protocol name may be null (KIP-559). */
 const NULLABLE_PROTOCOL_SINCE = 7
@@ -12,6 +13,13 @@ export const joinGroupHandler: Handler<JoinGroupRequest, JoinGroupResponse> = {
   api: joinGroupApi,
   minVersion: 0,
   maxVersion: 9,
+  errors: wholeErrors(
+    (errorCode, { memberId }, { version }) => {
+      const failed = joinError(errorCode, memberId)
+      return version >= NULLABLE_PROTOCOL_SINCE ? failed : { ...failed, protocolName: '' }
+    },
+    ({ groupId }) => groupId,
+  ),
   handle(request, context) {
     const reply = join(request, context)
     if (context.version >= NULLABLE_PROTOCOL_SINCE) return reply

@@ -2,11 +2,16 @@
 import { ErrorCode } from '@millrace/protocol'
 import { leaveGroupApi, type LeaveGroupRequest, type LeaveGroupResponse } from '@millrace/protocol/apis/leave-group'
 import type { Handler } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 export const leaveGroupHandler: Handler<LeaveGroupRequest, LeaveGroupResponse> = {
   api: leaveGroupApi,
   minVersion: 0,
   maxVersion: 5,
+  errors: wholeErrors(
+    (errorCode) => ({ throttleTimeMs: 0, errorCode, members: [] }),
+    ({ groupId }) => groupId,
+  ),
   handle(request, { broker, now, version }) {
     if (request.groupId === '') return { throttleTimeMs: 0, errorCode: ErrorCode.INVALID_GROUP_ID, members: [] }
     const single = version < 3

@@ -2,6 +2,7 @@
 import { ErrorCode } from '@millrace/protocol'
 import { listGroupsApi, type ListGroupsRequest, type ListGroupsResponse } from '@millrace/protocol/apis/list-groups'
 import type { Handler } from '../core/handler.ts'
+import { wholeErrors } from '../faults/error-shape.ts'
 
 const CLASSIC = 'classic'
 
@@ -9,6 +10,7 @@ export const listGroupsHandler: Handler<ListGroupsRequest, ListGroupsResponse> =
   api: listGroupsApi,
   minVersion: 0,
   maxVersion: 5,
+  errors: wholeErrors((errorCode) => ({ throttleTimeMs: 0, errorCode, groups: [] })),
   handle(request, { broker }) {
     const states = new Set(request.statesFilter.map((state) => state.toLowerCase()))
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()))

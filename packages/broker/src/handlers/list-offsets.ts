@@ -5,8 +5,10 @@ import {
   type ListOffsetsPartitionResponse,
   type ListOffsetsRequest,
   type ListOffsetsResponse,
+  type ListOffsetsTopicResponse,
 } from '@millrace/protocol/apis/list-offsets'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { partitionErrors } from '../faults/error-shape.ts'
 import type { Partition } from '../core/topic-registry.ts'
 import type { TimestampedOffset } from '../log/timestamp-search.ts'
 import { checkLeaderEpoch } from '../fetch/leader-epoch-check.ts'
@@ -36,6 +38,18 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
   api: listOffsetsApi,
   minVersion: 1,
   maxVersion: 11,
+  errors: partitionErrors({
+    topics: ({ topics }: ListOffsetsRequest) => topics,
+    withTopics: (request, topics) => ({ ...request, topics }),
+    nameOf: ({ name }) => ({ name }),
+    partitions: ({ partitions }) => partitions,
+    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+    indexOf: ({ partitionIndex }) => partitionIndex,
+    topicAnswers: ({ topics }) => topics,
+    answers: ({ partitions }) => partitions,
+    topicAnswer: ({ name }): ListOffsetsTopicResponse => ({ name, partitions: [] }),
+    failed: ({ partitionIndex }, errorCode) => answer(partitionIndex, errorCode, null, 0),
+  }),
   handle(request, context) {
     return {
       throttleTimeMs: 0,

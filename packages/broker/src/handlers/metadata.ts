@@ -12,6 +12,7 @@ import {
   type MetadataResponseTopic,
 } from '@millrace/protocol/apis/metadata'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { overwrittenErrors, topicNameOf, type Chosen, type Target } from '../faults/error-shape.ts'
 import { isRefusal } from '../core/outcome.ts'
 import type { Topic } from '../core/topic-registry.ts'
 import { autoCreateTopic } from '../metadata/auto-create.ts'
@@ -22,6 +23,19 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
   api: metadataApi,
   minVersion: 0,
   maxVersion: 13,
+  errors: overwrittenErrors({
+    selectors: ['topic', 'partition'],
+    targets: topicTargets,
+    // A topic that is refused is not created; the others are at the next request.
+    rest(request, chosen, context) {
+      const isRefused = topicTargets(request, context).some(chosen)
+      return { ...request, allowAutoTopicCreation: request.allowAutoTopicCreation && !isRefused }
+    },
+    overwrite(response, chosen, errorCode) {
+      const topics = response.topics.map((topic) => withError(topic, chosen, errorCode))
+      return { ...response, topics }
+    },
+  }),
   handle(request, context) {
     const { broker, version } = context
     const { host, port } = broker.endpoint
@@ -93,4 +107,26 @@ function found(topic: Topic, context: RequestContext, topicAuthorizedOperations:
     }),
     topicAuthorizedOperations,
   }
+}
+
+/** Those that it asks for by name or id, with the partitions they have. */
+function topicTargets({ topics }: MetadataRequest, context: RequestContext): Target[] {
+  const registry = context.broker.topics
+  const all = topics === null || (context.version === 0 && topics.length === 0)
+  const names = all ? [...registry.all()].map(({ name }) => name) : topics.map((topic) => topicNameOf(topic, context))
+  return names.flatMap((topic) => {
+    const partitions = topic === null ? [] : (registry.byName(topic)?.partitions ?? [])
+    return [{ topic, partition: null, group: null }, ...partitions.map(({ index }) => ({ topic, partition: index, group: null }))]
+  })
+}
+
+/** A topic that is chosen as a whole has the error alone; of one with a chosen partition, that partition has it, and no leader. */
+function withError(topic: MetadataResponseTopic, chosen: Chosen, errorCode: number): MetadataResponseTopic {
+  const { name } = topic
+  if (chosen({ topic: name, partition: null, group: null })) return { ...topic, errorCode, partitions: [] }
+  const partitions = topic.partitions.map((partition) => {
+    const isChosen = chosen({ topic: name, partition: partition.partitionIndex, group: null })
+    return isChosen ? { ...partition, errorCode, leaderId: -1 } : partition
+  })
+  return { ...topic, partitions }
 }

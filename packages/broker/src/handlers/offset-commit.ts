@@ -9,11 +9,13 @@ import {
   type OffsetCommitRequestPartition,
   type OffsetCommitRequestTopic,
   type OffsetCommitResponse,
+  type OffsetCommitResponseTopic,
 } from '@millrace/protocol/apis/offset-commit'
 import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { OffsetToCommit } from '../coordinator/group-coordinator.ts'
 import type { CommittedOffset } from '../coordinator/offset-records.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { partitionErrors } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 
 const TOPIC_IDS_SINCE = 10
@@ -27,6 +29,19 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
   api: offsetCommitApi,
   minVersion: 2,
   maxVersion: 10,
+  errors: partitionErrors({
+    groupOf: ({ groupId }) => groupId,
+    topics: ({ topics }: OffsetCommitRequest) => topics,
+    withTopics: (request, topics) => ({ ...request, topics }),
+    nameOf: ({ name, topicId }) => ({ name, topicId }),
+    partitions: ({ partitions }) => partitions,
+    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+    indexOf: ({ partitionIndex }) => partitionIndex,
+    topicAnswers: ({ topics }) => topics,
+    answers: ({ partitions }) => partitions,
+    topicAnswer: ({ name, topicId }): OffsetCommitResponseTopic => ({ name, topicId, partitions: [] }),
+    failed: ({ partitionIndex }, errorCode) => ({ partitionIndex, errorCode }),
+  }),
   handle(request, context) {
     const verdicts = request.topics.map((topic) => judgeTopic(request, topic, context))
     const commits = verdicts.flat().filter((verdict) => typeof verdict !== 'number')

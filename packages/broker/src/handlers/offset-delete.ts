@@ -9,11 +9,34 @@ import {
 } from '@millrace/protocol/apis/offset-delete'
 import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { partitionErrors } from '../faults/error-shape.ts'
+
+const offsetErrors = partitionErrors({
+  groupOf: ({ groupId }) => groupId,
+  topics: ({ topics }: OffsetDeleteRequest) => topics,
+  withTopics: (request, topics) => ({ ...request, topics }),
+  nameOf: ({ name }) => ({ name }),
+  partitions: ({ partitions }) => partitions,
+  withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+  indexOf: ({ partitionIndex }) => partitionIndex,
+  topicAnswers: ({ topics }: OffsetDeleteResponse) => topics,
+  answers: ({ partitions }) => partitions,
+  topicAnswer: ({ name }): OffsetDeleteResponseTopic => ({ name, partitions: [] }),
+  failed: ({ partitionIndex }, errorCode) => ({ partitionIndex, errorCode }),
+})
 
 export const offsetDeleteHandler: Handler<OffsetDeleteRequest, OffsetDeleteResponse> = {
   api: offsetDeleteApi,
   minVersion: 0,
   maxVersion: 0,
+  errors: {
+    ...offsetErrors,
+    // Without a topic it is the whole request that fails, as with NOT_COORDINATOR.
+    answer: (served, request, chosen, errorCode, context) =>
+      chosen({ topic: null, partition: null, group: request.groupId })
+        ? failed(errorCode)
+        : offsetErrors.answer(served, request, chosen, errorCode, context),
+  },
   handle(request, context) {
     const { groups } = context.broker
     const group = groups.group(request.groupId)

@@ -9,19 +9,47 @@ import {
   type OffsetFetchRequestGroup,
   type OffsetFetchRequestTopics,
   type OffsetFetchResponse,
+  type OffsetFetchResponseGroup,
   type OffsetFetchResponsePartitions,
   type OffsetFetchResponseTopics,
 } from '@millrace/protocol/apis/offset-fetch'
 import type { CommittedOffset } from '../coordinator/offset-records.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { overwrittenErrors, topicNameOf, type Chosen, type Target } from '../faults/error-shape.ts'
 
 const BATCHED_SINCE = 8
 const TOPIC_IDS_SINCE = 10
+
+/** Requests and replies of every version in the shape of the newest. */
+function groupsOf(request: OffsetFetchRequest, version: number): OffsetFetchRequestGroup[] {
+  if (version >= BATCHED_SINCE) return request.groups
+  const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null
+  return [{ groupId: request.groupId, memberId: null, memberEpoch: -1, topics }]
+}
+
+const offsetFetchErrors = overwrittenErrors<OffsetFetchRequest, OffsetFetchResponse>({
+  selectors: ['topic', 'partition', 'group'],
+  targets: (request, context) => groupsOf(request, context.version).flatMap((group) => targetsOf(group, context)),
+  overwrite(response, chosen, errorCode, request, context) {
+    const { version } = context
+    if (version >= BATCHED_SINCE) {
+      const groups = response.groups.map((group) => withError(group, chosen, errorCode, context))
+      return { ...response, groups }
+    }
+    const { groupId } = request
+    const served = response.topics.map((topic) => ({ ...topic, topicId: ZERO_UUID }))
+    const one = withError({ groupId, topics: served, errorCode: ErrorCode.NONE }, chosen, errorCode, context)
+    // v1 has no place for the group's error but its partitions.
+    const topics = one.errorCode === ErrorCode.NONE || version > 1 ? one.topics : failAll(served, one.errorCode)
+    return { ...response, topics, errorCode: one.errorCode }
+  },
+})
 
 export const offsetFetchHandler: Handler<OffsetFetchRequest, OffsetFetchResponse> = {
   api: offsetFetchApi,
   minVersion: 1,
   maxVersion: 10,
+  errors: offsetFetchErrors,
   handle(request, context) {
     const response: OffsetFetchResponse = { throttleTimeMs: 0, topics: [], errorCode: ErrorCode.NONE, groups: [] }
     if (context.version >= BATCHED_SINCE) {
@@ -30,8 +58,7 @@ export const offsetFetchHandler: Handler<OffsetFetchRequest, OffsetFetchResponse
       })
       return response
     }
-    const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null
-    response.topics = fetchGroup({ groupId: request.groupId, memberId: null, memberEpoch: -1, topics }, context)
+    response.topics = fetchGroup(groupsOf(request, context.version)[0]!, context)
     return response
   },
 }
@@ -81,4 +108,41 @@ function partitionReply(partitionIndex: number, commit: CommittedOffset | undefi
     metadata: commit?.metadata ?? '',
     errorCode: ErrorCode.NONE,
   }
+}
+
+function targetsOf({ groupId: group, topics }: OffsetFetchRequestGroup, context: RequestContext): Target[] {
+  const whole = { topic: null, partition: null, group }
+  const asked =
+    topics === null
+      ? [...context.broker.groups.offsets.of(group)].map(([name, commits]) => ({ name, partitionIndexes: [...commits.keys()] }))
+      : topics
+  const partitions = asked.flatMap((topic) => {
+    const name = topicNameOf(topic, context)
+    return topic.partitionIndexes.map((partition) => ({ topic: name, partition, group }))
+  })
+  return [whole, ...partitions]
+}
+
+/** A group that is chosen as a whole has the error alone, and otherwise its chosen partitions have it. */
+function withError(
+  group: OffsetFetchResponseGroup,
+  chosen: Chosen,
+  errorCode: number,
+  context: RequestContext,
+): OffsetFetchResponseGroup {
+  const { groupId } = group
+  if (chosen({ topic: null, partition: null, group: groupId })) return { groupId, topics: [], errorCode }
+  const topics = group.topics.map((topic) => {
+    const name = topicNameOf(topic, context)
+    const partitions = topic.partitions.map((one) => {
+      const isChosen = chosen({ topic: name, partition: one.partitionIndex, group: groupId })
+      return isChosen ? { ...partitionReply(one.partitionIndex, undefined), errorCode } : one
+    })
+    return { ...topic, partitions }
+  })
+  return { ...group, topics }
+}
+
+function failAll(topics: readonly OffsetFetchResponseTopics[], errorCode: number): OffsetFetchResponseTopics[] {
+  return topics.map((topic) => ({ ...topic, partitions: topic.partitions.map((one) => ({ ...one, errorCode })) }))
 }

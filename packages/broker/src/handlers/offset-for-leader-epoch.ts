@@ -5,8 +5,10 @@ import {
   type OffsetForLeaderEpochRequest,
   type OffsetForLeaderEpochResponse,
   type OffsetForLeaderPartition,
+  type OffsetForLeaderTopicResult,
 } from '@millrace/protocol/apis/offset-for-leader-epoch'
 import type { Handler, RequestContext } from '../core/handler.ts'
+import { partitionErrors } from '../faults/error-shape.ts'
 import { checkLeaderEpoch } from '../fetch/leader-epoch-check.ts'
 
 /** OffsetForLeaderEpoch: where the records of a leader epoch end (KIP-101, KIP-320). */
@@ -14,6 +16,18 @@ export const offsetForLeaderEpochHandler: Handler<OffsetForLeaderEpochRequest, O
   api: offsetForLeaderEpochApi,
   minVersion: 2,
   maxVersion: 4,
+  errors: partitionErrors({
+    topics: ({ topics }: OffsetForLeaderEpochRequest) => topics,
+    withTopics: (request, topics) => ({ ...request, topics }),
+    nameOf: ({ topic }) => ({ name: topic }),
+    partitions: ({ partitions }) => partitions,
+    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+    indexOf: ({ partition }) => partition,
+    topicAnswers: ({ topics }) => topics,
+    answers: ({ partitions }) => partitions,
+    topicAnswer: ({ topic }): OffsetForLeaderTopicResult => ({ topic, partitions: [] }),
+    failed: ({ partition }, errorCode) => failed(partition, errorCode),
+  }),
   handle(request, context) {
     return {
       throttleTimeMs: 0,

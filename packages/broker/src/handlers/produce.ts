@@ -7,10 +7,12 @@ import {
   type PartitionProduceResponse,
   type ProduceRequest,
   type ProduceResponse,
+  type TopicProduceResponse,
 } from '@millrace/protocol/apis/produce'
 import { compressionOf } from '@millrace/records/internal'
 import { Deferred } from '../core/deferred.ts'
 import { NO_RESPONSE, type Handler, type RequestContext } from '../core/handler.ts'
+import { FAULT_MESSAGE, partitionErrors } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 import type { Parked } from '../fetch/parked-requests.ts'
 import { LogError } from '../log/log-error.ts'
@@ -39,6 +41,18 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   api: produceApi,
   minVersion: 3,
   maxVersion: 13,
+  errors: partitionErrors({
+    topics: ({ topicData }: ProduceRequest) => topicData,
+    withTopics: (request, topicData) => ({ ...request, topicData }),
+    nameOf: ({ name, topicId }) => ({ name, topicId }),
+    partitions: ({ partitionData }) => partitionData,
+    withPartitions: (topic, partitionData) => ({ ...topic, partitionData }),
+    indexOf: ({ index }) => index,
+    topicAnswers: ({ responses }) => responses,
+    topicAnswer: ({ name, topicId }): TopicProduceResponse => ({ name, topicId, partitionResponses: [] }),
+    answers: ({ partitionResponses }) => partitionResponses,
+    failed: ({ index }, errorCode) => failed(index, errorCode, FAULT_MESSAGE),
+  }),
   handle(request, context) {
     const appends = new Appends(request, context)
     if (request.acks === 0) {
@@ -158,16 +172,20 @@ class Appends implements Parked {
 
   #failed(index: number, errorCode: number, errorMessage: string | null): PartitionProduceResponse {
     this.firstError ??= errorMessage ?? `partition ${index} is unknown`
-    return {
-      index,
-      errorCode,
-      baseOffset: -1n,
-      logAppendTimeMs: -1n,
-      logStartOffset: -1n,
-      recordErrors: NO_RECORD_ERRORS,
-      errorMessage,
-      currentLeader: NO_LEADER,
-    }
+    return failed(index, errorCode, errorMessage)
+  }
+}
+
+function failed(index: number, errorCode: number, errorMessage: string | null): PartitionProduceResponse {
+  return {
+    index,
+    errorCode,
+    baseOffset: -1n,
+    logAppendTimeMs: -1n,
+    logStartOffset: -1n,
+    recordErrors: NO_RECORD_ERRORS,
+    errorMessage,
+    currentLeader: NO_LEADER,
   }
 }
 

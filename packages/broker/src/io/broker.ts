@@ -1,6 +1,8 @@
 import { AssertionError } from 'node:assert'
 import { KafkaError } from '@millrace/protocol'
 import { BrokerCore } from '../core/broker-core.ts'
+import type { Faults } from '../faults/faults.ts'
+import type { RequestJournal } from '../faults/request-journal.ts'
 import { CLOSE_GRACE_MS } from '../limits.ts'
 import { randomUuid } from '../metadata/uuid.ts'
 import { MemoryStorage } from '../storage/memory-storage.ts'
@@ -22,6 +24,10 @@ import { TcpListener } from './tcp-listener.ts'
 export class Broker {
   /** Where clients connect: `host:port` as it is advertised to them. */
   readonly bootstrapServers: string
+  /** Faults that tests set: an API answered with an error, late, never, or not to the end. */
+  readonly faults: Faults
+  /** The journal of the requests that came; off until it is started. */
+  readonly requests: RequestJournal
   /** The port that is bound. */
   readonly port: number
   readonly clusterId: string
@@ -40,6 +46,8 @@ export class Broker {
   }) {
     const { options, core, listener, directory } = parts
     this.#core = core
+    this.faults = core.door.faults
+    this.requests = core.door.requests
     this.#listener = listener
     this.#directory = directory
     this.port = listener.port

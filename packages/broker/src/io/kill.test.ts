@@ -1,11 +1,12 @@
-import { ZERO_UUID } from '@millrace/protocol'
+import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
+import { createTopicsApi } from '@millrace/protocol/apis/create-topics'
 import { fetchApi } from '@millrace/protocol/apis/fetch'
 import { metadataApi } from '@millrace/protocol/apis/metadata'
 import { offsetCommitApi } from '@millrace/protocol/apis/offset-commit'
 import { offsetFetchApi } from '@millrace/protocol/apis/offset-fetch'
 import { produceApi } from '@millrace/protocol/apis/produce'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +17,8 @@ import { fetchRequest, produceRequest } from '../../test/requests.ts'
 import { SocketClient } from '../../test/socket-client.ts'
 import { temporaryDirectory } from '../../test/temporary-directory.ts'
 
+/** The smallest that a topic may have. */
+const SEGMENT_BYTES = 1024 * 1024
 const PROGRAM = fileURLToPath(new URL('../../test/broker-process.ts', import.meta.url))
 
 /** A broker in a process of its own; resolves with its port once it serves. */
@@ -70,4 +73,38 @@ test('a broker that is killed loses nothing that it acknowledged, run after run'
   const groups = [{ groupId: 'g', memberId: null, memberEpoch: -1, topics: null }]
   const offsets = await client.ask(offsetFetchApi, 9, { groupId: '', topics: [], groups, requireStable: true })
   expect(offsets.groups[0]!.topics[0]!.partitions[0]!.committedOffset).toBe(60n)
+})
+
+test.each([
+  ['in the log alone', 23, 0],
+  ['behind a snapshot, in an older segment', 23, 22],
+])('a producer that repeats its last five batches after a kill gets their offsets: %s', async (_, count, large) => {
+  const dataDir = temporaryDirectory()
+  const first = await startProcess(dataDir)
+  const before = await SocketClient.open(first.port)
+  const config = { name: 'segment.bytes', value: String(SEGMENT_BYTES) }
+  const topic = { name: 'orders', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [config] }
+  await before.ask(createTopicsApi, 7, { topics: [topic], timeoutMs: 1000, validateOnly: false })
+  // The large one does not fit into the first segment, so that a snapshot is taken before it.
+  const batch = (sequence: number): Buffer => {
+    const value = sequence === large && large > 0 ? 'x'.repeat(SEGMENT_BYTES - 1000) : `v${sequence}`
+    // Of today: a restart forgets producers whose last record is older than producer.id.expiration.ms, as Kafka does.
+    return batchOf([{ value, timestamp: Date.now() }], { producerId: 7, producerEpoch: 0, baseSequence: sequence })
+  }
+  const send = async (client: SocketClient, sequence: number): Promise<[number, bigint]> => {
+    const reply = await client.ask(produceApi, 12, produceRequest('orders', batch(sequence)))
+    const { errorCode, baseOffset } = reply.responses[0]!.partitionResponses[0]!
+    return [errorCode, baseOffset]
+  }
+  for (let sequence = 0; sequence < count; sequence++) expect(await send(before, sequence)).toEqual([0, BigInt(sequence)])
+  const snapshots = readdirSync(join(dataDir, 'orders-0')).filter((name) => name.endsWith('.snapshot'))
+  expect(snapshots).toHaveLength(large > 0 ? 1 : 0)
+  await kill(first.child)
+  before.close()
+  const { port } = await startProcess(dataDir)
+  const client = await SocketClient.open(port)
+  onTestFinished(() => client.close())
+  for (let sequence = count - 5; sequence < count; sequence++) expect(await send(client, sequence)).toEqual([0, BigInt(sequence)])
+  expect(await send(client, count - 6)).toEqual([ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, -1n])
+  expect(await send(client, count)).toEqual([0, BigInt(count)])
 })

@@ -136,6 +136,20 @@ export class Controller {
     return failed
   }
 
+  /** Elects this node the leader of its partitions anew, so that their leader epochs go up by one. Those that do not exist are left out. */
+  electLeaders(name: string, partitions: readonly number[], now: number): Refusal | null {
+    const topic = this.#image.topicByName(name)
+    if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `This server does not host topic '${name}'.`)
+    const leader = this.#deps.nodeId
+    const elected = [...new Set(partitions)].filter((partition) => topic.partitions[partition] !== undefined)
+    const failed = this.#tryCommit(
+      elected.map((partition) => ({ type: 'leader-election', topicId: topic.id, partition, leader })),
+      now,
+    )
+    if (failed === null) this.#topics.elect(topic, elected)
+    return failed
+  }
+
   /** Reserves producer ids `first` to `first + size - 1`. Throws a StorageError when the reservation cannot be stored. */
   reserveProducerIds(size: number, now: number): number {
     const first = this.#image.nextProducerId
