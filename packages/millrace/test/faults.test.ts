@@ -55,19 +55,6 @@ test('an error that does not pass ends the send with that error', async () => {
   await expect(producer.send({ topic: 'orders', value: 'a' })).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' })
 })
 
-test('throttleTimeMs is honoured: the next request of the connection comes when it is over (KIP-219)', async () => {
-  const throttleTimeMs = 300
-  await producer.send({ topic: 'orders', value: 'a' })
-  const fault = broker.faults.add({ api: 'Produce', topic: 'orders', answer: { throttleTimeMs } })
-  await producer.send({ topic: 'orders', value: 'b' })
-  await producer.send({ topic: 'orders', value: 'c' })
-  const [, throttled, next] = broker.requests.list({ api: 'Produce' })
-  expect(throttled).toMatchObject({ fault: fault.id, outcome: 'answered' })
-  expect(next!.connection).toBe(throttled!.connection)
-  // The clocks of a timer and of Date round differently.
-  expect(next!.at - throttled!.answeredAt!).toBeGreaterThanOrEqual(throttleTimeMs - 2)
-})
-
 test('a fetch that fails goes on where it was', async () => {
   await producer.sendAll('orders', [{ value: 'a' }, { value: 'b' }])
   const fault = broker.faults.add({ api: 'Fetch', topic: 'orders', times: 2, answer: { error: 'NOT_LEADER_OR_FOLLOWER' } })
