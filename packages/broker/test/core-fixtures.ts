@@ -49,6 +49,8 @@ export class WireClient {
   #correlationId = 0
   /** Whether the broker cut the connection. */
   isClosed = false
+  /** Whether the broker reads no more for now. */
+  isPaused = false
 
   constructor(core: BrokerCore) {
     this.#session = core.connect({
@@ -61,6 +63,8 @@ export class WireClient {
         }
       },
       close: () => void (this.isClosed = true),
+      pause: () => void (this.isPaused = true),
+      resume: () => void (this.isPaused = false),
     })
   }
 

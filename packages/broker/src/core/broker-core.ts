@@ -163,6 +163,7 @@ export class BrokerCore {
     this.#turns.run(() => {
       for (const session of this.#sessions) session.close(reason)
     })
+    this.#services.fetches.parked.close()
     this.door.close()
     return true
   }

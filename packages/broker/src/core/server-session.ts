@@ -1,4 +1,5 @@
 import { ErrorCode } from '@millrace/protocol'
+import type { ApiVersionsRequest, ApiVersionsResponse } from '@millrace/protocol/apis/api-versions'
 import {
   decodeRequestBody,
   decodeRequestHeader,
@@ -8,16 +9,19 @@ import {
   type RequestHeader,
 } from '@millrace/protocol/internal'
 import { QUEUED_REQUEST_BYTES_MAX, QUEUED_REQUESTS_MAX, REQUEST_BYTES_MAX, UNSENT_REPLY_BYTES_MAX } from '../limits.ts'
-import type { Interception } from '../faults/interception.ts'
+import { NEVER_ANSWERED, type Interception } from '../faults/interception.ts'
 import type { TestDoor } from '../faults/test-door.ts'
 import type { ApiRouter } from './api-router.ts'
 import type { BrokerEvents } from './broker-events.ts'
+import type { Timer } from './clock.ts'
 import { Deferred } from './deferred.ts'
 import { NO_RESPONSE, type AnyHandler, type ConnectionInfo } from './handler.ts'
 import type { BrokerServices } from './services.ts'
 import type { Turns } from './turns.ts'
 
 const API_VERSIONS_KEY = 18
+/** In place of a body that nobody here can read. */
+const UNREAD_API_VERSIONS: ApiVersionsRequest = { clientSoftwareName: '', clientSoftwareVersion: '', clusterId: null, nodeId: -1 }
 
 /** The other end of a session: a socket in src/io, a pipe in tests. */
 export interface ClientChannel {
@@ -71,12 +75,20 @@ export class ServerSession implements Session, ConnectionInfo {
   readonly #closeListeners = new Set<() => void>()
   readonly #enqueue = (frame: Buffer): void => {
     this.#queue.push(frame)
+    this.#arrivals.push(this.#arrival)
     this.#queuedBytes += frame.length
   }
   #queue: Buffer[] = []
+  /** When the frames of the queue came, at the same index. */
+  #arrivals: number[] = []
+  #arrival = 0
   #next = 0
   #queuedBytes = 0
   #parked = false
+  /** Nothing that comes will ever be handled: a request before it is never answered. */
+  #isDeaf = false
+  /** Runs while the client is to send nothing (KIP-219). */
+  #mute: Timer | null = null
   #pumping = false
   #paused = false
   #closed = false
@@ -97,7 +109,8 @@ export class ServerSession implements Session, ConnectionInfo {
   }
 
   receive(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#closed || this.#isDeaf) return
+    this.#arrival = this.#services.clock.now()
     try {
       this.#splitter.push(chunk, this.#enqueue)
     } catch (error) {
@@ -128,25 +141,26 @@ export class ServerSession implements Session, ConnectionInfo {
   #end(reason: string): void {
     if (this.#closed) return
     this.#closed = true
-    this.#queue = []
-    this.#queuedBytes = 0
+    this.#dropQueued()
+    this.#mute?.cancel()
     const listeners = [...this.#closeListeners]
     this.#closeListeners.clear()
     for (const listener of listeners) listener()
     this.#events.connectionClosed({ connectionId: this.id, clientHost: this.clientHost, reason })
   }
 
-  /** Handles what may be handled now. Why not, in this order: closed, a request waits, the client does not read. */
+  /** Handles what may be handled now. Why not, in this order: closed, a request waits, a throttle time runs, the client does not read. */
   #handleQueued(): void {
     if (this.#pumping) return
     this.#pumping = true
     while (!this.#closed) {
-      if (this.#parked) break
+      if (this.#parked || this.#mute !== null) break
       if (this.#next === this.#queue.length) break
       if ((this.#channel.unsentBytes ?? 0) > UNSENT_REPLY_BYTES_MAX) break
+      const arrival = this.#arrivals[this.#next]!
       const frame = this.#queue[this.#next++]!
       this.#queuedBytes -= frame.length
-      this.#handle(frame)
+      this.#handle(frame, arrival)
     }
     this.#pumping = false
     if (this.#closed) return
@@ -156,8 +170,17 @@ export class ServerSession implements Session, ConnectionInfo {
 
   #dropHandled(): void {
     if (this.#next === 0) return
-    this.#queue = this.#next === this.#queue.length ? [] : this.#queue.slice(this.#next)
+    const isEmpty = this.#next === this.#queue.length
+    this.#queue = isEmpty ? [] : this.#queue.slice(this.#next)
+    this.#arrivals = isEmpty ? [] : this.#arrivals.slice(this.#next)
     this.#next = 0
+  }
+
+  #dropQueued(): void {
+    this.#queue = []
+    this.#arrivals = []
+    this.#next = 0
+    this.#queuedBytes = 0
   }
 
   #regulateInput(): void {
@@ -168,7 +191,7 @@ export class ServerSession implements Session, ConnectionInfo {
     else this.#channel.resume?.()
   }
 
-  #handle(frame: Buffer): void {
+  #handle(frame: Buffer, arrival: number): void {
     const reader = new Reader(frame)
     let header: RequestHeader
     try {
@@ -179,17 +202,17 @@ export class ServerSession implements Session, ConnectionInfo {
     const handler = this.#router.find(header.apiKey)
     if (handler === undefined) return this.close(`API key ${header.apiKey} is not served`)
     const version = header.apiVersion
-    if (version < handler.minVersion || version > handler.maxVersion) return this.#refuseVersion(handler, header)
+    if (version < handler.minVersion || version > handler.maxVersion) return this.#refuseVersion(handler, header, arrival)
     let request: unknown
     try {
       request = decodeRequestBody(handler.api, version, reader)
     } catch (error) {
       return this.close(`malformed ${handler.api.name} v${version}: ${messageOf(error)}`)
     }
-    this.#answer(handler, header, request)
+    this.#answer(handler, header, request, arrival)
   }
 
-  #answer(handler: AnyHandler, header: RequestHeader, request: unknown): void {
+  #answer(handler: AnyHandler, header: RequestHeader, request: unknown, arrival: number): void {
     const services = this.#services
     const context = {
       broker: services,
@@ -201,20 +224,42 @@ export class ServerSession implements Session, ConnectionInfo {
     let intercepted: Interception | null = null
     let reply: unknown
     try {
-      if (this.#door.isOpen) intercepted = this.#door.intercept(handler, header, request, context)
+      if (this.#door.isOpen) intercepted = this.#door.intercept({ handler, header, request, context, arrival })
       reply = intercepted === null ? handler.handle(request, context) : intercepted.handle()
     } catch (error) {
       return this.#fail(handler, header, error)
     }
-    if (reply === NO_RESPONSE) return
-    if (!(reply instanceof Deferred)) return this.#send(handler, header, reply, intercepted)
+    if (reply === NEVER_ANSWERED) return this.#hearNoMore()
+    if (!(reply instanceof Deferred)) return this.#finish(handler, header, reply, intercepted)
     this.#parked = true
     reply.onComplete((value: unknown) => {
       this.#parked = false
       if (this.#closed) return
-      this.#send(handler, header, value, intercepted)
+      this.#finish(handler, header, value, intercepted)
       this.#turns.after(this.#pump)
     })
+  }
+
+  #finish(handler: AnyHandler, header: RequestHeader, reply: unknown, intercepted: Interception | null): void {
+    if (reply === NO_RESPONSE) intercepted?.unanswered()
+    else this.#send(handler, header, reply, intercepted)
+    const throttleTimeMs = intercepted?.throttleTimeMs ?? 0
+    if (throttleTimeMs > 0 && !this.#closed) this.#muteFor(throttleTimeMs)
+  }
+
+  /** The reply went out at once; what the client sends before the time is over waits (KIP-219, `ThrottledChannel`). */
+  #muteFor(throttleTimeMs: number): void {
+    this.#mute = this.#services.clock.after(throttleTimeMs, () => {
+      this.#mute = null
+      this.#turns.run(this.#pump)
+    })
+  }
+
+  /** What came and comes behind a request that is never answered is dropped: kept, it would only hide that the client is gone. */
+  #hearNoMore(): void {
+    this.#parked = true
+    this.#isDeaf = true
+    this.#dropQueued()
   }
 
   #send(handler: AnyHandler, header: RequestHeader, reply: unknown, intercepted: Interception | null): void {
@@ -241,25 +286,24 @@ export class ServerSession implements Session, ConnectionInfo {
   }
 
   /** ApiVersions of an unknown version is answered in v0, so that a newer client can step down (KIP-511). Others close. */
-  #refuseVersion(handler: AnyHandler, header: RequestHeader): void {
+  #refuseVersion(handler: AnyHandler, header: RequestHeader, arrival: number): void {
     if (header.apiKey !== API_VERSIONS_KEY || header.apiVersion < 0) {
       return this.close(`${handler.api.name} v${header.apiVersion} is not served (v${handler.minVersion}-${handler.maxVersion})`)
     }
-    const range = { apiKey: API_VERSIONS_KEY, minVersion: handler.minVersion, maxVersion: handler.maxVersion }
-    this.#send(
-      handler,
-      { ...header, apiVersion: 0 },
-      {
-        errorCode: ErrorCode.UNSUPPORTED_VERSION,
-        apiKeys: [range],
-        throttleTimeMs: 0,
-        supportedFeatures: [],
-        finalizedFeaturesEpoch: -1n,
-        finalizedFeatures: [],
-        zkMigrationReady: false,
-      },
-      null,
-    )
+    const refusing: AnyHandler = { ...handler, handle: () => unsupportedVersion(handler) }
+    this.#answer(refusing, { ...header, apiVersion: 0 }, UNREAD_API_VERSIONS, arrival)
+  }
+}
+
+function unsupportedVersion({ minVersion, maxVersion }: AnyHandler): ApiVersionsResponse {
+  return {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion, maxVersion }],
+    throttleTimeMs: 0,
+    supportedFeatures: [],
+    finalizedFeaturesEpoch: -1n,
+    finalizedFeatures: [],
+    zkMigrationReady: false,
   }
 }
 

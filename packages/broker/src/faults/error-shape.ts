@@ -25,6 +25,8 @@ export interface ErrorShape<Request, Response> {
   rest(request: Request, chosen: Chosen, errorCode: number, context: RequestContext): Request | null
   /** The reply with the errors. `served` is the handler's answer to the rest; null when there was none. */
   answer(served: Response | null, request: Request, chosen: Chosen, errorCode: number, context: RequestContext): Response
+  /** Says in a reply who leads the partitions that it refuses for want of a leader, where the version has room for it (KIP-951). */
+  nameLeaders?(response: Response, context: RequestContext): Response
 }
 
 /** What error messages say, where the reply has room for one. */

@@ -6,19 +6,20 @@ import type { Selector } from './error-shape.ts'
 export type FaultAnswer =
   /** The chosen partitions, topics or groups get this error, by Kafka's name, and are not served; the others are. Late or throttled besides, when given. */
   | { readonly error: string; readonly delayMs?: number; readonly throttleTimeMs?: number }
-  /** The request is served at once, its reply leaves so much later; requests behind it on the connection wait. */
+  /** The request is served at once, its reply (if it has one) leaves so much later; requests behind it on the connection wait. */
   | { readonly delayMs: number; readonly throttleTimeMs?: number }
-  /** The request is served, and the reply tells the client to send nothing for so long (KIP-219). The broker does not hold it to that. */
+  /** The request is served, and the reply tells the client to send nothing for so long; what it sends all the same waits until then (KIP-219). */
   | { readonly throttleTimeMs: number }
-  /** Not served, not answered: requests behind it on the connection wait until the client closes it. */
+  /** Not served, not answered, and neither is anything behind it on the connection, until the client closes it. */
   | 'never'
   /** The connection is cut: `before` the request is served, or `after` it was, so that only its reply is lost. */
   | { readonly cut: 'before' | 'after' }
   /** The request is served; the connection ends after so many bytes of the reply, of which the first 4 are its length. */
   | { readonly cutReplyAfterBytes: number }
   /**
-   * The chosen partitions elect this node their leader anew, so that their leader epoch goes up by one, and are answered NOT_LEADER_OR_FOLLOWER. From then
-   * on requests with the old epoch are fenced (FENCED_LEADER_EPOCH). This broker is a cluster of one: the node can only be itself.
+   * The chosen partitions elect this node their leader anew, so that their leader epoch goes up by one, and are answered NOT_LEADER_OR_FOLLOWER. So are
+   * Fetch and Produce requests that wait there. From then on requests with the old epoch are fenced (FENCED_LEADER_EPOCH). This broker is a cluster of
+   * one: the node can only be itself.
    */
   | { readonly electLeader: number }
 
@@ -73,8 +74,8 @@ export function checkFault(options: FaultOptions, handlers: readonly AnyHandler[
   if (handler === undefined) throw new ConfigError('api', options.api, `an API that this broker serves: ${served.join(', ')}`)
   checkSelectors(options, handler)
   if (options.node !== undefined) checkNode('node', options.node, nodeId)
-  whole('skip', options.skip ?? 0, 0)
-  if (options.times !== Infinity) whole('times', options.times ?? 1, 1)
+  if (options.skip !== undefined) whole('skip', options.skip, 0)
+  if (options.times !== undefined && options.times !== Infinity) whole('times', options.times, 1)
   return checkAnswer(options, handler, nodeId)
 }
 

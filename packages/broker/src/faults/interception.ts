@@ -18,6 +18,9 @@ export interface Intercepted {
   readonly after: (delayMs: number, action: () => void) => Timer
 }
 
+/** What `handle` returns for a request that is neither served nor ever answered. */
+export const NEVER_ANSWERED: unique symbol = Symbol('never answered')
+
 /** One request that a fault hits or that the journal records, from its handling to the bytes of its reply. */
 export class Interception {
   readonly #parts: Intercepted
@@ -32,12 +35,29 @@ export class Interception {
     })
   }
 
-  /** In place of the handler's own `handle`. */
+  /** In place of the handler's own `handle`. What it returns goes to `deliver` as bytes or, when there is no reply, to `unanswered`. */
   handle(): unknown {
-    const reply = this.#handle()
-    // What closed the connection has settled it already.
-    if (reply === NO_RESPONSE) this.#settle('no reply')
-    return reply
+    const { handler, request, context, fault } = this.#parts
+    if (fault === null) return handler.handle(request, context)
+    const { cut, errorCode, replyBytes, electsLeader } = fault.action
+    if (cut === 'never') return NEVER_ANSWERED
+    if (cut === 'before') return this.#cutConnection('the request is lost')
+    if (electsLeader) this.#electLeader()
+    const reply = errorCode === 0 ? handler.handle(request, context) : this.#handleWithErrors(fault, errorCode)
+    if (reply !== NO_RESPONSE) return this.#late(this.#throttled(reply))
+    // As Kafka does when a Produce with acks=0 fails: there is no other way to say so.
+    if (errorCode !== 0 || cut === 'after' || replyBytes >= 0) return this.#cutConnection('there is no reply')
+    return this.#late(NO_RESPONSE)
+  }
+
+  /** For how long the connection is to be silent once the request is done; 0: it need not. */
+  get throttleTimeMs(): number {
+    return Math.max(0, this.#parts.fault?.action.throttleTimeMs ?? 0)
+  }
+
+  /** There is no reply, and none is due. What closed the connection has settled it already. */
+  unanswered(): void {
+    this.#settle('no reply')
   }
 
   /** What goes out of the reply's bytes, and why the connection ends then, if it does. */
@@ -51,19 +71,6 @@ export class Interception {
     return { chunks, cut: null }
   }
 
-  #handle(): unknown {
-    const { handler, request, context, fault } = this.#parts
-    if (fault === null) return handler.handle(request, context)
-    const { cut, errorCode, replyBytes, electsLeader } = fault.action
-    if (cut === 'never') return new Deferred()
-    if (cut === 'before') return this.#cutConnection('the request is lost')
-    if (electsLeader) this.#electLeader()
-    const reply = errorCode === 0 ? handler.handle(request, context) : this.#handleWithErrors(fault, errorCode)
-    if (reply !== NO_RESPONSE) return this.#late(this.#throttled(reply))
-    // As Kafka does when a Produce with acks=0 fails: there is no other way to say so.
-    return errorCode !== 0 || cut === 'after' || replyBytes >= 0 ? this.#cutConnection('there is no reply') : NO_RESPONSE
-  }
-
   #handleWithErrors(fault: CountedFault, errorCode: number): unknown {
     const { handler, request, context } = this.#parts
     const { errors } = handler
@@ -71,7 +78,10 @@ export class Interception {
     const rest: unknown = errors.rest(request, chosen, errorCode, context)
     const served: unknown = rest === null ? null : handler.handle(rest, context)
     if (served === NO_RESPONSE) return NO_RESPONSE
-    return afterwards(served, (value) => errors.answer(value, request, chosen, errorCode, context))
+    return afterwards(served, (value) => {
+      const response: unknown = errors.answer(value, request, chosen, errorCode, context)
+      return fault.action.electsLeader ? (errors.nameLeaders?.(response, context) ?? response) : response
+    })
   }
 
   #throttled(reply: unknown): unknown {
@@ -93,14 +103,20 @@ export class Interception {
 
   #electLeader(): void {
     const { context, fault, targets } = this.#parts
-    const { controller } = context.broker
+    const { controller, fetches } = context.broker
     const byTopic = new Map<string, number[]>()
     for (const target of targets()) {
       const { topic, partition } = target
       if (topic === null || partition === null || !fault!.chooses(target)) continue
       byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition])
     }
-    for (const [topic, partitions] of byTopic) controller.electLeaders(topic, partitions, context.now)
+    // Who waits for several of the partitions is told of all of them at once.
+    fetches.parked.hold()
+    try {
+      for (const [topic, partitions] of byTopic) controller.electLeaders(topic, partitions, context.now)
+    } finally {
+      fetches.parked.release()
+    }
   }
 
   #cutConnection(what: string): typeof NO_RESPONSE {

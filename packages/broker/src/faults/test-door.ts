@@ -6,6 +6,16 @@ import { Faults } from './faults.ts'
 import { Interception } from './interception.ts'
 import { RequestJournal } from './request-journal.ts'
 
+/** A request as the door is shown it. */
+export interface ShownRequest {
+  readonly handler: AnyHandler
+  readonly header: RequestHeader
+  readonly request: unknown
+  readonly context: RequestContext
+  /** When its bytes came; it may have waited since for those before it. */
+  readonly arrival: number
+}
+
 export interface TestDoorDependencies {
   readonly handlers: readonly AnyHandler[]
   readonly nodeId: number
@@ -29,7 +39,7 @@ export class TestDoor {
   }
 
   /** Looks at a request before it is handled. null: it is nobody's business. */
-  intercept(handler: AnyHandler, header: RequestHeader, request: unknown, context: RequestContext): Interception | null {
+  intercept({ handler, header, request, context, arrival }: ShownRequest): Interception | null {
     let known: readonly Target[] | null = null
     const targets = (): readonly Target[] => (known ??= handler.errors.targets(request, context))
     const { name: api } = handler.api
@@ -37,7 +47,7 @@ export class TestDoor {
     const fault = this.faults.find(api, clientId, targets)
     const { requests } = this
     if (fault === null && !requests.isOn) return null
-    const about = { at: context.now, api, version, clientId, connection: context.connection.id, correlationId }
+    const about = { at: arrival, api, version, clientId, connection: context.connection.id, correlationId }
     const open = { ...about, fault: fault?.id ?? null, outcome: 'waiting', answeredAt: null } as const
     const entry = requests.isOn ? requests.record(open, targets()) : null
     return new Interception({ handler, request, context, targets, fault, entry, journal: requests, after: this.#after })

@@ -64,6 +64,13 @@ export class ParkedRequests {
     }
   }
 
+  /** Nobody waits any more: the connections are gone. */
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#timerAt = -Infinity
+  }
+
   /** @internal A log that the request watches changed. */
   wake(request: ParkedRequest): void {
     if (request.isDone || request.isQueued) return

@@ -16,6 +16,9 @@ const NO_LEADER: LeaderIdAndEpoch = { leaderId: -1, leaderEpoch: -1 }
 const NO_SNAPSHOT: SnapshotId = { endOffset: -1n, epoch: -1 }
 const NO_ABORTED: AbortedTransaction[] = []
 
+/** From here on a refusal tells who leads (KIP-951). */
+export const LEADERS_VERSION = 16
+
 export interface FetchLimits {
   /** For all partitions together. */
   readonly maxBytes: number
@@ -25,6 +28,8 @@ export interface FetchLimits {
   readonly version: number
   /** This broker, which leads every partition. */
   readonly nodeId: number
+  /** Targets whose partitions elected a leader while the request waited; who named the former epoch is fenced all the same. */
+  readonly formerLeaders: ReadonlySet<FetchTarget>
 }
 
 export interface FetchedPartitions {
@@ -100,7 +105,9 @@ function readOne(
 
 function leaderError(partition: Partition, target: FetchTarget, limits: FetchLimits): number {
   if (limits.replicaId >= 0) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-  return checkLeaderEpoch(partition, target.currentLeaderEpoch)
+  const epochError = checkLeaderEpoch(partition, target.currentLeaderEpoch)
+  if (epochError !== ErrorCode.NONE || !limits.formerLeaders.has(target)) return epochError
+  return ErrorCode.NOT_LEADER_OR_FOLLOWER
 }
 
 function unknownPartition(topic: Topic | undefined, version: number): number {
@@ -150,7 +157,7 @@ export function errorData(target: Pick<FetchTarget, 'partition'>, errorCode: num
 /** Tells the leader and its epoch with the refusal, so that the client need not ask for metadata (KIP-951). */
 function epochErrorData(partition: Partition, target: FetchTarget, errorCode: number, limits: FetchLimits): PartitionData {
   const data = errorData(target, errorCode)
-  const tellsLeader = limits.version >= 16 && errorCode !== ErrorCode.UNKNOWN_LEADER_EPOCH
+  const tellsLeader = limits.version >= LEADERS_VERSION && errorCode !== ErrorCode.UNKNOWN_LEADER_EPOCH
   if (tellsLeader) data.currentLeader = { leaderId: limits.nodeId, leaderEpoch: partition.leaderEpoch }
   return data
 }

@@ -13,7 +13,14 @@ import { topicNameOf, type ErrorShape, type Target } from '../faults/error-shape
 import { noteResponse, type FetchPlan } from '../fetch/fetch-session.ts'
 import type { FetchTarget } from '../fetch/fetch-target.ts'
 import type { Parked } from '../fetch/parked-requests.ts'
-import { errorData, findTopic, readPartitions, type FetchLimits, type FetchedPartitions } from '../fetch/read-partitions.ts'
+import {
+  errorData,
+  findTopic,
+  LEADERS_VERSION,
+  readPartitions,
+  type FetchLimits,
+  type FetchedPartitions,
+} from '../fetch/read-partitions.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 
 const READ_COMMITTED = 1
@@ -27,6 +34,7 @@ const SESSION_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
 ])
 const SESSIONS_SINCE = 7
+const NONE_ELECTED: ReadonlySet<FetchTarget> = new Set()
 
 /**
  * A fetch changes nothing, so it is served in full, at once, and what was chosen is overwritten: a session that it opens has all its partitions.
@@ -49,6 +57,21 @@ const fetchErrors: ErrorShape<FetchRequest, FetchResponse> = {
       sessions.forgetTold(served.sessionId, target)
     }
     return served
+  },
+  nameLeaders(response, context) {
+    const { broker, version } = context
+    if (version < LEADERS_VERSION) return response
+    for (const { topic, topicId, partitions } of response.responses) {
+      const found = version >= TOPIC_ID_VERSION ? broker.topics.byId(topicId) : broker.topics.byName(topic)
+      for (const data of partitions) {
+        const leader = found?.partitions[data.partitionIndex]
+        if (data.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER && leader !== undefined) {
+          data.currentLeader = { leaderId: broker.nodeId, leaderEpoch: leader.leaderEpoch }
+        }
+      }
+    }
+    const all = response.responses.flatMap(({ partitions }) => partitions)
+    return { ...response, nodeEndpoints: endpoints(all, context) }
   },
 }
 
@@ -90,6 +113,7 @@ export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
       replicaId: version >= 15 ? request.replicaState.replicaId : request.replicaId,
       version,
       nodeId: broker.nodeId,
+      formerLeaders: NONE_ELECTED,
     }
     const fetched = readPartitions(broker.topics, plan.targets, limits)
     const minBytes = Math.min(request.minBytes, maxBytes)
@@ -107,6 +131,8 @@ class WaitingFetch implements Parked {
   readonly logs: PartitionLog[] = []
   /** Those that `logs` belong to, at the same index. Unknown partitions are told with the others, but wake nobody. */
   readonly #watched: FetchTarget[] = []
+  /** The leader epochs in which the wait began, at the same index. */
+  readonly #leaderEpochs: number[] = []
   readonly #plan: FetchPlan
   readonly #limits: FetchLimits
   readonly #minBytes: number
@@ -123,6 +149,7 @@ class WaitingFetch implements Parked {
       if (log === undefined) continue
       this.logs.push(log)
       this.#watched.push(target)
+      this.#leaderEpochs.push(log.leaderEpoch)
     }
   }
 
@@ -136,7 +163,7 @@ class WaitingFetch implements Parked {
     for (const [index, log] of this.logs.entries()) {
       const { fetchOffset, maxBytes } = this.#watched[index]!
       // What went away or failed while it waited is told at once.
-      if (log.closed || log.failure !== null || fetchOffset < log.logStartOffset) return true
+      if (log.closed || log.failure !== null || fetchOffset < log.logStartOffset || this.#hasNewLeader(index)) return true
       bytes += Math.min(log.bytesFrom(fetchOffset, this.#minBytes), maxBytes)
       if (bytes >= this.#minBytes) return true
     }
@@ -145,8 +172,19 @@ class WaitingFetch implements Parked {
 
   finish(now: number): void {
     this.#forgetConnection?.()
-    const fetched = readPartitions(this.#context.broker.topics, this.#plan.targets, this.#limits)
+    const limits = { ...this.#limits, formerLeaders: this.#formerLeaders() }
+    const fetched = readPartitions(this.#context.broker.topics, this.#plan.targets, limits)
     this.reply.complete(respond(this.#plan, fetched, this.#context, now))
+  }
+
+  #hasNewLeader(index: number): boolean {
+    return this.logs[index]!.leaderEpoch !== this.#leaderEpochs[index]
+  }
+
+  /** Those whose leader this node was, and that elected one anew in the meantime: `DelayedFetch` answers NOT_LEADER_OR_FOLLOWER. */
+  #formerLeaders(): ReadonlySet<FetchTarget> {
+    const former = this.#watched.filter((_, index) => this.#hasNewLeader(index))
+    return former.length === 0 ? NONE_ELECTED : new Set(former)
   }
 }
 

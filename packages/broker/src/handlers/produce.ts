@@ -12,7 +12,7 @@ import {
 import { compressionOf } from '@millrace/records/internal'
 import { Deferred } from '../core/deferred.ts'
 import { NO_RESPONSE, type Handler, type RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, partitionErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, partitionErrors, type ErrorShape } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 import type { Parked } from '../fetch/parked-requests.ts'
 import { LogError } from '../log/log-error.ts'
@@ -25,6 +25,8 @@ const ACKS_ALL = -1
 const TOPIC_ID_VERSION = 13
 /** Clients before it do not know the codec (KIP-110). */
 const ZSTD_VERSION = 7
+/** From here on who is refused for want of a leader is told where it is (KIP-951). */
+const LEADERS_VERSION = 10
 const SMALLEST_HEADER_BYTES = 61
 /** Errors that come before a log is looked at (Kafka: ReplicaManager.appendToLocalLog). */
 const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
@@ -32,6 +34,23 @@ const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
   ErrorCode.MESSAGE_TOO_LARGE,
   ErrorCode.KAFKA_STORAGE_ERROR,
 ])
+
+/** What was chosen is not written. */
+const produceErrors: ErrorShape<ProduceRequest, ProduceResponse> = {
+  ...partitionErrors({
+    topics: ({ topicData }: ProduceRequest) => topicData,
+    withTopics: (request, topicData) => ({ ...request, topicData }),
+    nameOf: ({ name, topicId }) => ({ name, topicId }),
+    partitions: ({ partitionData }) => partitionData,
+    withPartitions: (topic, partitionData) => ({ ...topic, partitionData }),
+    indexOf: ({ index }) => index,
+    topicAnswers: ({ responses }: ProduceResponse) => responses,
+    topicAnswer: ({ name, topicId }): TopicProduceResponse => ({ name, topicId, partitionResponses: [] }),
+    answers: ({ partitionResponses }) => partitionResponses,
+    failed: ({ index }, errorCode) => failed(index, errorCode, FAULT_MESSAGE),
+  }),
+  nameLeaders: withLeaders,
+}
 
 /**
  * Produce: Kafka's validation, idempotence, LogAppendTime, acks 0, 1 and all. With one replica, acks=all differs from 1 only under
@@ -41,18 +60,7 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   api: produceApi,
   minVersion: 3,
   maxVersion: 13,
-  errors: partitionErrors({
-    topics: ({ topicData }: ProduceRequest) => topicData,
-    withTopics: (request, topicData) => ({ ...request, topicData }),
-    nameOf: ({ name, topicId }) => ({ name, topicId }),
-    partitions: ({ partitionData }) => partitionData,
-    withPartitions: (topic, partitionData) => ({ ...topic, partitionData }),
-    indexOf: ({ index }) => index,
-    topicAnswers: ({ responses }) => responses,
-    topicAnswer: ({ name, topicId }): TopicProduceResponse => ({ name, topicId, partitionResponses: [] }),
-    answers: ({ partitionResponses }) => partitionResponses,
-    failed: ({ index }, errorCode) => failed(index, errorCode, FAULT_MESSAGE),
-  }),
+  errors: produceErrors,
   handle(request, context) {
     const appends = new Appends(request, context)
     if (request.acks === 0) {
@@ -65,6 +73,13 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   },
 }
 
+/** What waits for its log's high watermark to reach an offset, in the leader epoch in which it was written. */
+interface Waiting {
+  readonly partition: PartitionProduceResponse
+  readonly end: number
+  readonly leaderEpoch: number
+}
+
 /** The appends of one request, and what becomes of them: Kafka's `DelayedProduce`. */
 class Appends implements Parked {
   readonly reply: Deferred<ProduceResponse> = new Deferred()
@@ -72,8 +87,8 @@ class Appends implements Parked {
   /** Why a partition was refused, for the one who gets no reply. */
   firstError: string | null = null
   readonly logs: PartitionLog[] = []
-  /** What waits for its log's high watermark to reach an offset, at the index of its log. */
-  readonly #waiting: { partition: PartitionProduceResponse; end: number }[] = []
+  /** At the index of its log. */
+  readonly #waiting: Waiting[] = []
   readonly #context: RequestContext
   #forgetConnection: (() => void) | null = null
 
@@ -101,26 +116,21 @@ class Appends implements Parked {
   }
 
   isReady(): boolean {
-    return this.logs.every((log, index) => log.highWatermark >= this.#waiting[index]!.end || log.failure !== null || log.closed)
+    return this.logs.every((log, index) => {
+      const { end, leaderEpoch } = this.#waiting[index]!
+      return log.highWatermark >= end || log.failure !== null || log.closed || log.leaderEpoch !== leaderEpoch
+    })
   }
 
   finish(): void {
     this.#forgetConnection?.()
     for (const [index, log] of this.logs.entries()) {
-      const { partition, end } = this.#waiting[index]!
+      const { partition, end, leaderEpoch } = this.#waiting[index]!
       if (log.highWatermark >= end) continue
-      const failed = log.failure !== null || log.closed
-      Object.assign(partition, {
-        errorCode: failed ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.REQUEST_TIMED_OUT,
-        baseOffset: -1n,
-        logAppendTimeMs: -1n,
-        logStartOffset: -1n,
-        errorMessage: failed
-          ? (log.failure?.message ?? `${log.name} is closed`)
-          : `${log.name}: the disk did not confirm in time`,
-      })
+      const [errorCode, errorMessage] = unconfirmed(log, leaderEpoch)
+      Object.assign(partition, { errorCode, errorMessage, baseOffset: -1n, logAppendTimeMs: -1n, logStartOffset: -1n })
     }
-    this.reply.complete(this.response)
+    this.reply.complete(withLeaders(this.response, this.#context))
   }
 
   #append(topic: Topic | undefined, data: PartitionProduceData, requestError: LogError | null): PartitionProduceResponse {
@@ -148,7 +158,7 @@ class Appends implements Parked {
       }
       if (log.highWatermark <= result.lastOffset) {
         this.logs.push(log)
-        this.#waiting.push({ partition: response, end: result.lastOffset + 1 })
+        this.#waiting.push({ partition: response, end: result.lastOffset + 1, leaderEpoch: log.leaderEpoch })
       }
       return response
     } catch (error) {
@@ -176,6 +186,16 @@ class Appends implements Parked {
   }
 }
 
+/** Why the log does not vouch for what it was given. As in Kafka's `DelayedProduce`, a former leader cannot. */
+function unconfirmed(log: PartitionLog, leaderEpoch: number): [errorCode: number, message: string] {
+  if (log.failure !== null) return [ErrorCode.KAFKA_STORAGE_ERROR, log.failure.message]
+  if (log.closed) return [ErrorCode.KAFKA_STORAGE_ERROR, `${log.name} is closed`]
+  if (log.leaderEpoch !== leaderEpoch) {
+    return [ErrorCode.NOT_LEADER_OR_FOLLOWER, `${log.name}: a leader was elected before the disk confirmed`]
+  }
+  return [ErrorCode.REQUEST_TIMED_OUT, `${log.name}: the disk did not confirm in time`]
+}
+
 function failed(index: number, errorCode: number, errorMessage: string | null): PartitionProduceResponse {
   return {
     index,
@@ -187,6 +207,21 @@ function failed(index: number, errorCode: number, errorMessage: string | null): 
     errorMessage,
     currentLeader: NO_LEADER,
   }
+}
+
+/** Names the leaders of the partitions that were refused for want of one. */
+function withLeaders(response: ProduceResponse, { broker, version }: RequestContext): ProduceResponse {
+  if (version < LEADERS_VERSION) return response
+  for (const { name, topicId, partitionResponses } of response.responses) {
+    const topic = version >= TOPIC_ID_VERSION ? broker.topics.byId(topicId) : broker.topics.byName(name)
+    for (const partition of partitionResponses) {
+      const leaderEpoch = topic?.partitions[partition.index]?.leaderEpoch
+      if (partition.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER || leaderEpoch === undefined) continue
+      partition.currentLeader = { leaderId: broker.nodeId, leaderEpoch }
+      response.nodeEndpoints = [{ nodeId: broker.nodeId, host: broker.endpoint.host, port: broker.endpoint.port, rack: null }]
+    }
+  }
+  return response
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)

@@ -2,7 +2,7 @@ import type { PartitionLog } from './partition-log.ts'
 
 /** Told when a log has something new to say to whoever waits for it. */
 export interface LogListener {
-  /** The high watermark or the log start offset moved, or the log failed or was closed. */
+  /** The high watermark, the log start offset or the leader epoch moved, or the log failed or was closed. */
   logChanged(log: PartitionLog): void
 }
 

@@ -133,9 +133,11 @@ export class PartitionLog {
     this.#config = config
   }
 
-  /** The leader epoch that batches are stamped with from now on. Never goes back. */
+  /** The leader epoch that batches are stamped with from now on. Never goes back. Those who wait are told of a new one. */
   becomeLeader(leaderEpoch: number): void {
-    this.#leaderEpoch = Math.max(this.#leaderEpoch, leaderEpoch)
+    if (leaderEpoch <= this.#leaderEpoch) return
+    this.#leaderEpoch = leaderEpoch
+    this.#notify()
   }
 
   addListener(listener: LogListener): void {
