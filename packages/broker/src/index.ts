@@ -1,4 +1,5 @@
 export type { BrokerConfigValues } from './config/broker-config.ts'
+export type { WaitOptions } from './faults/checks.ts'
 export type { FaultAnswer, FaultOptions } from './faults/fault-options.ts'
 export type { Fault } from './faults/fault.ts'
 export type { Faults } from './faults/faults.ts'

@@ -63,5 +63,7 @@ export const ROLL_UP_BATCH_RECORDS = 1000
 export const ROLL_UP_RETRY_MS = 10_000
 /** Faults that may be set on a broker at the same time. */
 export const FAULTS_MAX = 1000
-/** The journal of requests keeps this many; older ones are forgotten. */
+/** The journal of requests keeps this many; older ones are forgotten … */
 export const JOURNAL_REQUESTS_MAX = 10_000
+/** … and so they are while all take more memory than this, by a rough count. */
+export const JOURNAL_BYTES_MAX: number = 64 * 1024 * 1024

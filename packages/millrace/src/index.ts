@@ -97,4 +97,5 @@ export {
   type RequestFilter,
   type RequestJournal,
   type RequestOutcome,
+  type WaitOptions,
 } from '@millrace/broker'

@@ -1,5 +1,6 @@
 import { ConfigError, ErrorCode } from '@millrace/protocol'
 import type { AnyHandler } from '../core/handler.ts'
+import { checkNames, checkText, checkWhole } from './checks.ts'
 import type { Selector } from './error-shape.ts'
 
 /** What happens to a request that a fault hits: exactly one of these. */
@@ -58,24 +59,20 @@ export interface FaultAction {
 
 const NO_ACTION: FaultAction = { errorCode: 0, delayMs: 0, throttleTimeMs: -1, cut: 'no', replyBytes: -1, electsLeader: false }
 const NAMES = new Set(['api', 'topic', 'partition', 'group', 'clientId', 'node', 'skip', 'times', 'answer'])
-const INT32_MAX = 2 ** 31 - 1
 const ANSWERS = "'never', or one of { error, delayMs, throttleTimeMs }, { cut }, { cutReplyAfterBytes }, { electLeader }"
 /** The APIs that only a partition's leader serves. */
 const LEADER_APIS = new Set(['Produce', 'Fetch', 'ListOffsets', 'OffsetForLeaderEpoch', 'DeleteRecords'])
 
 /** @throws ConfigError naming the first option that is wrong */
 export function checkFault(options: FaultOptions, handlers: readonly AnyHandler[], nodeId: number): FaultAction {
-  if (typeof options !== 'object' || options === null) throw new ConfigError('fault', options, 'an object')
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw new ConfigError(name, (options as never)[name], `one of the options ${[...NAMES].join(', ')}`)
-  }
+  checkNames('fault', options, NAMES)
   const served = handlers.map(({ api }) => api.name)
   const handler = handlers.find(({ api }) => api.name === options.api)
   if (handler === undefined) throw new ConfigError('api', options.api, `an API that this broker serves: ${served.join(', ')}`)
   checkSelectors(options, handler)
   if (options.node !== undefined) checkNode('node', options.node, nodeId)
-  if (options.skip !== undefined) whole('skip', options.skip, 0)
-  if (options.times !== undefined && options.times !== Infinity) whole('times', options.times, 1)
+  if (options.skip !== undefined) checkWhole('skip', options.skip, 0)
+  if (options.times !== undefined && options.times !== Infinity) checkWhole('times', options.times, 1)
   return checkAnswer(options, handler, nodeId)
 }
 
@@ -90,11 +87,11 @@ function checkSelectors(options: FaultOptions, handler: AnyHandler): void {
   allows('topic', topic)
   allows('partition', partition)
   allows('group', group)
-  text('topic', topic)
-  text('clientId', clientId)
+  checkText('topic', topic)
+  checkText('clientId', clientId)
   if (group !== undefined && typeof group !== 'string') throw new ConfigError('group', group, 'a string')
   if (partition === undefined) return
-  whole('partition', partition, 0)
+  checkWhole('partition', partition, 0)
   if (topic === undefined) throw new ConfigError('topic', topic, 'the topic whose partition is chosen')
 }
 
@@ -111,7 +108,7 @@ function checkAnswer({ answer }: FaultOptions, handler: AnyHandler, nodeId: numb
     return { ...NO_ACTION, cut: given['cut'] }
   }
   if ('cutReplyAfterBytes' in given)
-    return { ...NO_ACTION, replyBytes: whole('cutReplyAfterBytes', given['cutReplyAfterBytes'], 0) }
+    return { ...NO_ACTION, replyBytes: checkWhole('cutReplyAfterBytes', given['cutReplyAfterBytes'], 0) }
   if (!('electLeader' in given)) throw new ConfigError(names[0]!, given[names[0]!], ANSWERS)
   checkNode('electLeader', given['electLeader'], nodeId)
   if (!LEADER_APIS.has(handler.api.name)) {
@@ -129,8 +126,8 @@ function checkReply(given: Readonly<Record<string, unknown>>): FaultAction {
   return {
     ...NO_ACTION,
     errorCode: 'error' in given ? errorCodeOf(error) : 0,
-    delayMs: 'delayMs' in given ? whole('delayMs', delayMs, 0) : 0,
-    throttleTimeMs: 'throttleTimeMs' in given ? whole('throttleTimeMs', throttleTimeMs, 0) : -1,
+    delayMs: 'delayMs' in given ? checkWhole('delayMs', delayMs, 0) : 0,
+    throttleTimeMs: 'throttleTimeMs' in given ? checkWhole('throttleTimeMs', throttleTimeMs, 0) : -1,
   }
 }
 
@@ -143,16 +140,4 @@ function errorCodeOf(name: unknown): number {
 
 function checkNode(option: string, value: unknown, nodeId: number): void {
   if (value !== nodeId) throw new ConfigError(option, value, `a node of this cluster, which is ${nodeId} alone`)
-}
-
-function text(option: string, value: unknown): void {
-  if (value !== undefined && (typeof value !== 'string' || value === ''))
-    throw new ConfigError(option, value, 'a non-empty string')
-}
-
-function whole(option: string, value: unknown, min: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > INT32_MAX) {
-    throw new ConfigError(option, value, `a whole number, ${min} to ${INT32_MAX}`)
-  }
-  return value
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
+import { checkWait, type WaitOptions } from './checks.ts'
 import type { Target } from './error-shape.ts'
 import type { FaultAction, FaultOptions } from './fault-options.ts'
 import { Waiters } from './waiters.ts'
@@ -14,10 +15,10 @@ export interface Fault {
   readonly isSpent: boolean
   /**
    * Resolves when it was hit `count` times (default 1), when it is so already at once.
-   * @throws ConfigError for more than `times`; rejects with the signal's reason, with `FAULT_REMOVED` when the fault is taken away before
+   * @throws ConfigError for more than `times` and for options that do not exist; rejects with the signal's reason, with `FAULT_REMOVED` when the fault is taken away before
    *   and with `BROKER_CLOSED` when the broker is
    */
-  hit(count?: number, options?: { readonly signal?: AbortSignal }): Promise<void>
+  hit(count?: number, options?: WaitOptions): Promise<void>
   /** Takes it away. What it did stays done: a request that it let wait for ever still waits. Harmless when repeated. */
   remove(): void
   [Symbol.dispose](): void
@@ -52,7 +53,8 @@ export class CountedFault implements Fault {
     return this.#removed || this.#hits >= this.#times
   }
 
-  hit(count = 1, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  hit(count = 1, options: WaitOptions = {}): Promise<void> {
+    checkWait(options)
     if (!Number.isInteger(count) || count < 1 || count > this.#times) {
       throw new ConfigError('count', count, `a whole number from 1 to times, which is ${this.#times}`)
     }

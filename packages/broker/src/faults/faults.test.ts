@@ -320,8 +320,12 @@ describe('waiting for hits', () => {
     expect(() => add()).toThrow(expect.objectContaining({ code: 'BROKER_CLOSED' }))
   })
 
-  test('more than it may be hit is refused', () => {
+  test('more than it may be hit is refused, and so is a wait of another kind', () => {
     const fault = start().core.door.faults.add({ api: 'Heartbeat', times: 2, answer: 'never' })
+    for (const options of [null, 5, { timeoutMs: 5 }, { signal: 5 }]) {
+      const option = typeof options === 'object' && options !== null ? Object.keys(options)[0] : 'options'
+      expect(() => fault.hit(1, options as never)).toThrow(expect.objectContaining({ name: 'ConfigError', option }))
+    }
     for (const count of [0, -1, 1.5, 3]) expect(() => fault.hit(count)).toThrow(/^count: .* from 1 to times, which is 2$/)
   })
 })
@@ -346,12 +350,21 @@ describe('faults that cannot be', () => {
     ['a client id that is no text', { api: 'Produce', clientId: 7, answer: error }, 'clientId'],
     ['a group that is no text', { api: 'Heartbeat', group: 7, answer: error }, 'group'],
     ['another node', { api: 'Produce', node: 2, answer: error }, 'node'],
+    ['a topic that is no text', { api: 'Produce', topic: 7, answer: error }, 'topic'],
+    ['a topic of nothing', { api: 'Produce', topic: null, answer: error }, 'topic'],
+    ['no skip', { api: 'Produce', skip: null, answer: error }, 'skip'],
+    ['times without end, but for a skip', { api: 'Produce', skip: Infinity, answer: error }, 'skip'],
+    ['no times', { api: 'Produce', times: null, answer: error }, 'times'],
     ['a negative skip', { api: 'Produce', skip: -1, answer: error }, 'skip'],
     ['zero times', { api: 'Produce', times: 0, answer: error }, 'times'],
     ['half a time', { api: 'Produce', times: 0.5, answer: error }, 'times'],
     ['no answer', { api: 'Produce' }, 'answer'],
     ['an empty answer', { api: 'Produce', answer: {} }, 'answer'],
     ['an unknown answer', { api: 'Produce', answer: 'later' }, 'answer'],
+    ['a delay of a cut', { api: 'Produce', answer: { delayMs: 5, cut: 'before' } }, 'answer'],
+    ['two ways to cut', { api: 'Produce', answer: { cut: 'after', cutReplyAfterBytes: 1 } }, 'answer'],
+    ['an election and an error', { api: 'Produce', answer: { electLeader: 1, error: 'NOT_COORDINATOR' } }, 'answer'],
+    ['a list of answers', { api: 'Produce', answer: ['never'] }, '0'],
     ['two answers', { api: 'Produce', answer: { error: 'NOT_COORDINATOR', cut: 'after' } }, 'answer'],
     ['an unknown field of an answer', { api: 'Produce', answer: { explode: true } }, 'explode'],
     ['a negative delay', { api: 'Produce', answer: { delayMs: -1 } }, 'delayMs'],
@@ -366,6 +379,11 @@ describe('faults that cannot be', () => {
     const { faults } = startBroker().core.door
     expect(() => faults.add(options as FaultOptions)).toThrow(expect.objectContaining({ name: 'ConfigError', option }))
     expect(faults.list()).toEqual([])
+  })
+
+  test.each([null, undefined, 'Produce', 7])('%s', (options) => {
+    const { faults } = startBroker().core.door
+    expect(() => faults.add(options as never)).toThrow(expect.objectContaining({ name: 'ConfigError', option: 'fault' }))
   })
 
   test('too many', () => {

@@ -1,11 +1,13 @@
 import { fetchApi } from '@millrace/protocol/apis/fetch'
 import { heartbeatApi } from '@millrace/protocol/apis/heartbeat'
+import { listOffsetsApi } from '@millrace/protocol/apis/list-offsets'
 import { produceApi } from '@millrace/protocol/apis/produce'
+import { encodeRequestFrame } from '@millrace/protocol/internal'
 import { describe, expect, test } from 'vitest'
 import { startBroker, WireClient } from '../../test/core-fixtures.ts'
 import { batchOf, NOW } from '../../test/log-fixtures.ts'
 import { fetchRequest, produceRequest } from '../../test/requests.ts'
-import { JOURNAL_REQUESTS_MAX } from '../limits.ts'
+import { JOURNAL_BYTES_MAX, JOURNAL_REQUESTS_MAX, TOPIC_NAME_LENGTH_MAX } from '../limits.ts'
 
 const beat = { groupId: 'g', generationId: 0, memberId: 'm', groupInstanceId: null }
 
@@ -96,7 +98,35 @@ describe('the journal', () => {
     expect(apis({ clientId: 'other' })).toEqual([])
     expect(apis({ fault: 1 })).toEqual([])
     expect(apis({ outcome: 'answered' })).toHaveLength(3)
-    expect(() => requests.list({ topics: 'orders' } as never)).toThrow(expect.objectContaining({ option: 'topics' }))
+  })
+
+  test.each([
+    ['topics', 'orders'],
+    ['api', 'Produced'],
+    ['api', null],
+    ['topic', 7],
+    ['topic', ''],
+    ['partition', -1],
+    ['partition', '0'],
+    ['group', 7],
+    ['clientId', null],
+    ['connection', 0],
+    ['fault', 1.5],
+    ['outcome', 'pending'],
+  ])('is not filtered by %s %j, which fits nothing', (option, value) => {
+    const { requests } = startBroker().core.door
+    requests.start()
+    const filter = { [option]: value } as never
+    const refused: unknown = expect.objectContaining({ name: 'ConfigError', option })
+    expect(() => requests.list(filter)).toThrow(refused)
+    expect(() => requests.waitFor(filter)).toThrow(refused)
+  })
+
+  test('is not filtered by what is no filter', () => {
+    const { requests } = startBroker().core.door
+    requests.start()
+    expect(() => requests.list(null as never)).toThrow(expect.objectContaining({ name: 'ConfigError', option: 'filter' }))
+    expect(() => requests.waitFor({}, { timeoutMs: 5 } as never)).toThrow(expect.objectContaining({ option: 'timeoutMs' }))
   })
 
   test('keeps the newest requests and counts those that it forgot', () => {
@@ -108,6 +138,32 @@ describe('the journal', () => {
     const ids = requests.list().map(({ correlationId }) => correlationId)
     expect(requests.dropped).toBe(extra)
     expect(ids).toEqual(Array.from({ length: JOURNAL_REQUESTS_MAX }, (_, i) => i + 1 + extra))
+  })
+
+  test('keeps fewer when they name so much that they would take too much memory, but always the newest', () => {
+    const { core, client } = startBroker()
+    const { faults, requests } = core.door
+    requests.start()
+    faults.add({ api: 'ListOffsets', times: Infinity, answer: 'never' })
+    const count = 5000
+    const names = Array.from({ length: count }, (_, i) => `${i}`.padEnd(TOPIC_NAME_LENGTH_MAX, 'x'))
+    const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1n }]
+    const topics = names.map((name) => ({ name, partitions }))
+    const request = { replicaId: -1, isolationLevel: 0, topics, timeoutMs: 0 }
+    const frame = Buffer.concat(encodeRequestFrame(listOffsetsApi, 7, 1, 'test', request))
+    const held = Math.floor(JOURNAL_BYTES_MAX / (2 * count * TOPIC_NAME_LENGTH_MAX))
+    const sent = held + 3
+    for (let i = 0; i < sent; i++) core.connect({ write: () => {}, close: () => {} }).receive(Buffer.from(frame))
+    const kept = requests.list()
+    expect(kept.length).toBeGreaterThan(held / 2)
+    expect(kept.length).toBeLessThanOrEqual(held)
+    expect(requests.dropped).toBe(sent - kept.length)
+    // The client's own connection was the first.
+    expect(kept.at(-1)!.connection).toBe(sent + 1)
+    expect(kept[0]!.topics).toHaveLength(count)
+    requests.clear()
+    client.ask(heartbeatApi, 4, beat)
+    expect([requests.list().length, requests.dropped]).toEqual([1, 0])
   })
 })
 

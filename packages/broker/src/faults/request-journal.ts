@@ -1,5 +1,6 @@
 import { ConfigError, KafkaError } from '@millrace/protocol'
-import { JOURNAL_REQUESTS_MAX } from '../limits.ts'
+import { JOURNAL_BYTES_MAX, JOURNAL_REQUESTS_MAX } from '../limits.ts'
+import { checkNames, checkText, checkWait, checkWhole, type WaitOptions } from './checks.ts'
 import type { Target } from './error-shape.ts'
 import { Waiters } from './waiters.ts'
 
@@ -11,7 +12,7 @@ export type RequestOutcome = 'waiting' | 'answered' | 'no reply' | 'cut'
 
 /** One request that this broker read. */
 export interface RecordedRequest {
-  /** When it was read, in milliseconds since 1970. */
+  /** When it came, in milliseconds since 1970: before it was its turn, if others on its connection had to be answered first. */
   readonly at: number
   readonly api: string
   readonly version: number
@@ -47,21 +48,43 @@ export interface OpenRequest extends RecordedRequest {
   answeredAt: number | null
 }
 
-const FILTERS = new Set(['api', 'topic', 'partition', 'group', 'clientId', 'connection', 'fault', 'outcome'])
+const FILTERS: ReadonlySet<string> = new Set([
+  'api',
+  'topic',
+  'partition',
+  'group',
+  'clientId',
+  'connection',
+  'fault',
+  'outcome',
+] satisfies (keyof RequestFilter)[])
+const OUTCOMES: readonly RequestOutcome[] = ['waiting', 'answered', 'no reply', 'cut']
 
-/** The journal of the requests that a broker read: off until `start`, and then the last 10 000. */
+/** What an entry takes besides what it names. */
+const ENTRY_BYTES = 400
+const NAME_BYTES = 64
+const PARTITION_BYTES = 8
+
+/**
+ * The journal of the requests that a broker handled: off until `start`, and then the last 10 000, or fewer when they name so many topics and
+ * partitions that they would take more than some 64 MiB. A request that waits for those before it on its connection is not in it yet.
+ */
 export class RequestJournal {
+  readonly #apis: ReadonlySet<string>
   readonly #onChange: () => void
   readonly #waiters = new Waiters<RecordedRequest>()
-  #requests: OpenRequest[] = []
-  #next = 0
+  /** Those before `#first` are forgotten. */
+  #requests: (OpenRequest | null)[] = []
+  #first = 0
+  #bytes = 0
   #dropped = 0
   #isOn = false
   /** What `notify` is about. */
   #changed: OpenRequest | null = null
 
-  /** @internal */
-  constructor(onChange: () => void) {
+  /** @internal `apis` are those that the broker serves. */
+  constructor(apis: readonly string[], onChange: () => void) {
+    this.#apis = new Set(apis)
     this.#onChange = onChange
   }
 
@@ -89,25 +112,27 @@ export class RequestJournal {
   /** Forgets what was recorded. */
   clear(): void {
     this.#requests = []
-    this.#next = 0
+    this.#first = 0
+    this.#bytes = 0
     this.#dropped = 0
   }
 
   /**
    * The requests in the order in which they were read. The objects are the journal's own: their outcome changes when they are answered.
-   * @throws ConfigError for a filter that does not exist
+   * @throws ConfigError for a filter that does not exist or can fit nothing
    */
   list(filter: RequestFilter = {}): RecordedRequest[] {
-    checkFilter(filter)
-    return [...this.#requests.slice(this.#next), ...this.#requests.slice(0, this.#next)].filter((one) => fits(one, filter))
+    this.#check(filter)
+    return this.#requests.filter((one) => one !== null && fits(one, filter)) as OpenRequest[]
   }
 
   /**
    * The first request that fits, recorded already or to come. With `outcome: 'answered'`, once it is.
-   * @throws ConfigError for a filter that does not exist; KafkaError `JOURNAL_OFF` when nothing is being recorded
+   * @throws ConfigError for a filter that does not exist or can fit nothing, and for options that do not exist; KafkaError `JOURNAL_OFF` when nothing is being recorded
    */
-  waitFor(filter: RequestFilter = {}, options: { readonly signal?: AbortSignal } = {}): Promise<RecordedRequest> {
-    checkFilter(filter)
+  waitFor(filter: RequestFilter = {}, options: WaitOptions = {}): Promise<RecordedRequest> {
+    this.#check(filter)
+    checkWait(options)
     if (!this.#isOn) throw new KafkaError('JOURNAL_OFF', 'no request is recorded: call requests.start() first')
     let [found] = this.list(filter)
     const look = (): RecordedRequest | undefined => {
@@ -120,13 +145,9 @@ export class RequestJournal {
   /** @internal */
   record(request: Omit<OpenRequest, 'topics' | 'groups'>, targets: readonly Target[]): OpenRequest {
     const entry: OpenRequest = { ...request, ...summary(targets) }
-    if (this.#requests.length < JOURNAL_REQUESTS_MAX) {
-      this.#requests.push(entry)
-    } else {
-      this.#requests[this.#next] = entry
-      this.#next = (this.#next + 1) % JOURNAL_REQUESTS_MAX
-      this.#dropped++
-    }
+    this.#requests.push(entry)
+    this.#bytes += bytesOf(entry)
+    while (this.#isFull()) this.#forgetOldest()
     this.#tell(entry)
     return entry
   }
@@ -137,6 +158,38 @@ export class RequestJournal {
     entry.outcome = outcome
     entry.answeredAt = answeredAt
     this.#tell(entry)
+  }
+
+  /** The newest one stays, however large. */
+  #isFull(): boolean {
+    const count = this.#requests.length - this.#first
+    return count > JOURNAL_REQUESTS_MAX || (this.#bytes > JOURNAL_BYTES_MAX && count > 1)
+  }
+
+  #forgetOldest(): void {
+    this.#bytes -= bytesOf(this.#requests[this.#first]!)
+    this.#requests[this.#first++] = null
+    this.#dropped++
+    if (this.#first < JOURNAL_REQUESTS_MAX) return
+    this.#requests = this.#requests.slice(this.#first)
+    this.#first = 0
+  }
+
+  #check(filter: RequestFilter): void {
+    checkNames('filter', filter, FILTERS)
+    const { api, topic, partition, group, clientId, connection, fault, outcome } = filter
+    if (api !== undefined && !this.#apis.has(api)) {
+      throw new ConfigError('api', api, `an API that this broker serves: ${[...this.#apis].join(', ')}`)
+    }
+    checkText('topic', topic)
+    checkText('clientId', clientId)
+    if (group !== undefined && typeof group !== 'string') throw new ConfigError('group', group, 'a string')
+    if (partition !== undefined) checkWhole('partition', partition, 0)
+    if (connection !== undefined) checkWhole('connection', connection, 1)
+    if (fault !== undefined) checkWhole('fault', fault, 1)
+    if (outcome !== undefined && !OUTCOMES.includes(outcome)) {
+      throw new ConfigError('outcome', outcome, OUTCOMES.map((one) => `'${one}'`).join(', '))
+    }
   }
 
   #tell(entry: OpenRequest): void {
@@ -164,6 +217,14 @@ function summary(targets: readonly Target[]): Pick<RecordedRequest, 'topics' | '
   return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })), groups: [...groups] }
 }
 
+/** Roughly what it takes in memory. */
+function bytesOf({ clientId, topics, groups }: OpenRequest): number {
+  let bytes = ENTRY_BYTES + 2 * (clientId?.length ?? 0)
+  for (const group of groups) bytes += NAME_BYTES + 2 * group.length
+  for (const { topic, partitions } of topics) bytes += NAME_BYTES + 2 * topic.length + PARTITION_BYTES * partitions.length
+  return bytes
+}
+
 function fits(request: RecordedRequest, filter: RequestFilter): boolean {
   const { api, topic, partition, group, clientId, connection, fault, outcome } = filter
   if (api !== undefined && api !== request.api) return false
@@ -176,10 +237,4 @@ function fits(request: RecordedRequest, filter: RequestFilter): boolean {
   return request.topics.some(
     (one) => (topic === undefined || topic === one.topic) && (partition === undefined || one.partitions.includes(partition)),
   )
-}
-
-function checkFilter(filter: RequestFilter): void {
-  for (const name of Object.keys(filter)) {
-    if (!FILTERS.has(name)) throw new ConfigError(name, (filter as never)[name], `one of ${[...FILTERS].join(', ')}`)
-  }
 }

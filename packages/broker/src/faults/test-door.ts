@@ -34,7 +34,10 @@ export class TestDoor {
   constructor({ handlers, nodeId, after }: TestDoorDependencies) {
     const onChange = (): void => void (this.isOpen = this.faults.size > 0 || this.requests.isOn)
     this.faults = new Faults(handlers, nodeId, onChange)
-    this.requests = new RequestJournal(onChange)
+    this.requests = new RequestJournal(
+      handlers.map(({ api }) => api.name),
+      onChange,
+    )
     this.#after = after
   }
 
