@@ -1,10 +1,12 @@
 import { RecordBatchBuilder, type RecordBytes, type RecordHeaderInput } from '@millrace/records/internal'
+import { BufferPool } from './buffer-pool.ts'
 import { BatchDeliveries } from './delivery.ts'
 import {
   BATCH_HEADER_BYTES,
   COMPACT_AFTER,
+  COMPRESSION_INPUT_BYTES_MAX,
+  COMPRESSION_MEMORY_RESERVE,
   HEADER_OVERHEAD_BYTES_MAX,
-  POOLED_BUFFERS_MAX,
   RECORD_OVERHEAD_BYTES_MAX,
 } from './limits.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -35,11 +37,12 @@ export class Accumulator {
   #lingeringHead = 0
   #openCount = 0
   #memoryFree: number
-  #freeBuffers: Buffer[] = []
+  readonly #pool: BufferPool
 
   constructor(config: AccumulatorConfig) {
     this.#config = config
     this.#memoryFree = config.bufferMemory
+    this.#pool = new BufferPool(config.batchSize)
   }
 
   get memoryFree(): number {
@@ -71,23 +74,20 @@ export class Accumulator {
   ): ProducerBatch | null {
     let batch = queue.open
     if (batch !== null) {
-      if (batch.builder!.tryAppend(timestamp, key, value, headers)) {
-        batch.recordCount++
-        return batch
-      }
+      if (batch.tryAppend(timestamp, key, value, headers)) return batch
       this.close(batch)
     }
-    const size = Math.max(this.#config.batchSize, batchSizeUpperBound(key, value, headers))
+    const capacity = this.#capacityFor(queue)
+    const size = Math.max(capacity, batchSizeUpperBound(key, value, headers))
     if (size > this.#memoryFree) return null
     batch = this.#open(queue, size, now)
     try {
-      batch.builder!.tryAppend(timestamp, key, value, headers)
+      batch.tryAppend(timestamp, key, value, headers)
     } catch (error) {
       this.#discardEmpty(batch)
       throw error
     }
-    batch.recordCount = 1
-    if (batch.builder!.sizeInBytes >= this.#config.batchSize) this.close(batch)
+    if (batch.sizeInBytes >= capacity) this.close(batch)
     return batch
   }
 
@@ -97,13 +97,19 @@ export class Accumulator {
     queue.open = null
     this.#openCount--
     queue.ready.push(batch)
-    this.readyQueues.add(queue)
-    if (!this.#config.compress) {
-      batch.state = 'ready'
-      return
-    }
-    batch.state = 'compressing'
-    this.toCompress.push(batch)
+    this.#closed(batch)
+  }
+
+  /** The records of a closed batch, compressed: it may be sent, and takes only their memory. */
+  compressed(batch: ProducerBatch, bytes: Buffer): void {
+    if (batch.state !== 'compressing') return
+    const { buffer } = batch.builder!
+    batch.compressed(bytes)
+    batch.queue.topic.compressionRatio.observe(batch.compressionRatio)
+    this.#pool.give(buffer)
+    this.#memoryFree += batch.memory - bytes.length
+    batch.memory = bytes.length
+    if (batch.queue.ready[0] === batch) this.readyQueues.add(batch.queue)
   }
 
   closeLingering(now: number): void {
@@ -127,23 +133,46 @@ export class Accumulator {
     this.incomplete.delete(batch)
     this.#memoryFree += batch.memory
     batch.memory = 0
-    const buffer = batch.builder?.buffer
-    if (reusable && buffer?.length === this.#config.batchSize && this.#freeBuffers.length < POOLED_BUFFERS_MAX)
-      this.#freeBuffers.push(buffer)
+    if (reusable && batch.builder !== null) this.#pool.give(batch.builder.buffer)
     batch.builder = null
   }
 
   /** A batch gave way to its parts. Their memory is what they take, even beyond the limit: they must be sent. */
   replace(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
     this.release(batch, false)
+    if (this.#config.compress) batch.queue.topic.compressionRatio.batchWasTooLarge(batch.compressionRatio)
     for (const part of parts) {
       this.#memoryFree -= part.memory
       this.incomplete.add(part)
+      this.#closed(part)
     }
   }
 
+  /** What is closed goes out, once it is compressed. */
+  #closed(batch: ProducerBatch): void {
+    this.readyQueues.add(batch.queue)
+    if (!this.#config.compress) {
+      batch.state = 'ready'
+      return
+    }
+    batch.state = 'compressing'
+    this.toCompress.push(batch)
+  }
+
+  /**
+   * Bytes of records for a new batch: as many as should be compressed to `batchSize` (Java: MemoryRecordsBuilder.hasRoomFor). A multiple of it,
+   * so that buffers can be used again; and just `batchSize` when memory is in demand.
+   */
+  #capacityFor(queue: PartitionQueue): number {
+    const { batchSize, bufferMemory, compress } = this.#config
+    if (!compress || batchSize === 0) return batchSize
+    const input = Math.min(queue.topic.compressionRatio.inputFor(batchSize), COMPRESSION_INPUT_BYTES_MAX)
+    const capacity = Math.max(1, Math.floor(input / batchSize)) * batchSize
+    return this.#memoryFree - capacity >= bufferMemory * COMPRESSION_MEMORY_RESERVE ? capacity : batchSize
+  }
+
   #open(queue: PartitionQueue, size: number, now: number): ProducerBatch {
-    const buffer = size === this.#config.batchSize ? this.#freeBuffers.pop() : undefined
+    const buffer = this.#pool.take(size)
     const builder = buffer === undefined ? new RecordBatchBuilder({ batchSize: size }) : new RecordBatchBuilder({ buffer })
     const batch = new ProducerBatch(queue, builder, new BatchDeliveries(), size, now)
     this.#memoryFree -= size

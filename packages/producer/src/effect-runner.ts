@@ -3,11 +3,11 @@ import type { ClusterClient, Environment } from '@millrace/client/internal'
 import { initProducerIdApi } from '@millrace/protocol/apis/init-producer-id'
 import { produceApi, type ProduceResponse } from '@millrace/protocol/apis/produce'
 import type { Accumulator } from './accumulator.ts'
+import { Compressor } from './compressor.ts'
 import type { ProducerConfig } from './config.ts'
 import { publishBatch } from './diagnostics.ts'
 import { hasTopicIds } from './produce-request.ts'
 import type { MetricsRecorder } from './producer-metrics.ts'
-import type { ProducerBatch } from './producer-batch.ts'
 import type { ProduceCall, Sender } from './sender.ts'
 import { arriveAll } from './waiting-sends.ts'
 
@@ -28,22 +28,32 @@ interface RunnerOptions {
 /** Carries out what the sender decides: requests, compression, outcomes. Answers go back to the sender. */
 export class EffectRunner {
   readonly #options: RunnerOptions
+  readonly #compressor: Compressor
   #isRefreshing = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
+    const { accumulator, config, environment, sender } = options
+    this.#compressor = new Compressor({
+      compressionType: config.compressionType,
+      compressionLevel: config.compressionLevel,
+      clock: environment.clock,
+      accumulator,
+      failed: (batch, error) => sender.compressionFailed(batch, asKafkaError(error)),
+      changed: () => options.changed(),
+    })
   }
 
   perform(): void {
-    const { accumulator, environment, metrics, sender } = this.#options
+    const { environment, metrics, sender } = this.#options
     const { effects } = sender
+    if (this.#compressor.run()) sender.poll(environment.clock.now())
     for (const { batch, outcome } of effects.settled.splice(0)) {
       if (outcome.error !== null) metrics.failed(batch.recordCount, environment.clock.now())
       batch.deliveries.settle(outcome)
       arriveAll(batch.flushes)
       publishBatch(batch, outcome)
     }
-    for (const batch of accumulator.toCompress.splice(0)) void this.#compress(batch)
     for (const call of effects.calls.splice(0)) this.#call(call)
     if (effects.initProducerId) {
       effects.initProducerId = false
@@ -86,18 +96,6 @@ export class EffectRunner {
           this.#options.cluster.applyLeaderHint(queue.topic.name, queue.partition, nodeId, queue.leaderEpoch, node)
       }
     }
-  }
-
-  async #compress(batch: ProducerBatch): Promise<void> {
-    const { config, sender } = this.#options
-    try {
-      const { compressionType: compression, compressionLevel } = config
-      const options = compressionLevel === undefined ? { compression } : { compression, compressionLevel }
-      batch.compressed(await batch.builder!.sealAsync(options))
-    } catch (error) {
-      sender.compressionFailed(batch, asKafkaError(error))
-    }
-    this.#options.changed()
   }
 
   async #initProducerId(): Promise<void> {

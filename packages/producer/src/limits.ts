@@ -15,6 +15,25 @@ export const SEQUENCE_MODULUS = 0x8000_0000
 /** Buffers of `batchSize` kept for the next batch. */
 export const POOLED_BUFFERS_MAX = 64
 
+/** Batches of one producer that are compressed off the event loop at a time: as many as libuv has threads by default. */
+export const COMPRESSIONS_OFF_LOOP_MAX = 4
+
+/** How long compression keeps the event loop before others have their turn; one batch is always done. */
+export const COMPRESSION_TURN_MS = 8
+
+/** Most bytes of records that go into one compressed batch, however well they compress, unless `batchSize` is larger. */
+export const COMPRESSION_INPUT_BYTES_MAX: number = 1024 * 1024
+
+/** The part of `bufferMemory` that must stay free when a batch takes more than `batchSize` in the hope of compression. */
+export const COMPRESSION_MEMORY_RESERVE = 0.5
+
+/** By how much an estimate of a compressed size is raised (Java: MemoryRecordsBuilder.COMPRESSION_RATE_ESTIMATION_FACTOR). */
+export const COMPRESSION_ESTIMATE_MARGIN = 1.05
+
+/** How far an estimated ratio of compression moves at least when a batch compresses worse, and at most when better (Java: CompressionRatioEstimator). */
+export const COMPRESSION_RATIO_STEP_UP = 0.05
+export const COMPRESSION_RATIO_STEP_DOWN = 0.005
+
 /** What a record batch's header takes before its first record. */
 export const BATCH_HEADER_BYTES = 61
 

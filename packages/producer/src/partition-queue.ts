@@ -1,3 +1,4 @@
+import { CompressionRatio } from './compression-ratio.ts'
 import { PartitionSequences } from './idempotence.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { UnkeyedPartitioner } from './sticky-partitioner.ts'
@@ -47,12 +48,14 @@ export class PartitionQueue {
 export class TopicQueues {
   readonly name: string
   readonly partitioner: UnkeyedPartitioner
+  readonly compressionRatio: CompressionRatio
   topicId = ''
   /** Empty until metadata has come. */
   readonly partitions: PartitionQueue[] = []
 
-  constructor(name: string, partitioner: UnkeyedPartitioner) {
+  constructor(name: string, partitioner: UnkeyedPartitioner, compressionRatio: CompressionRatio = new CompressionRatio()) {
     this.name = name
     this.partitioner = partitioner
+    this.compressionRatio = compressionRatio
   }
 }

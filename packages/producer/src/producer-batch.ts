@@ -1,7 +1,8 @@
 import type { KafkaError } from '@millrace/protocol'
-import { patchProducerState, type RecordBatchBuilder } from '@millrace/records/internal'
+import { patchProducerState, type RecordBatchBuilder, type RecordBytes, type RecordHeaderInput } from '@millrace/records/internal'
 import type { BatchDeliveries } from './delivery.ts'
 import type { FlushWait } from './flush-wait.ts'
+import { BATCH_HEADER_BYTES } from './limits.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { sequenceAfter } from './sequence.ts'
 
@@ -14,7 +15,7 @@ export type BatchState = 'open' | 'compressing' | 'ready' | 'in-flight' | 'done'
 /** Records on their way to one partition, from the first append to the outcome. */
 export class ProducerBatch {
   readonly queue: PartitionQueue
-  readonly deliveries: BatchDeliveries
+  deliveries: BatchDeliveries
   readonly createdAt: number
   /** Collects the records; null once the batch is done. */
   builder: RecordBatchBuilder | null
@@ -22,6 +23,10 @@ export class ProducerBatch {
   memory: number
   state: BatchState = 'open'
   recordCount = 0
+  /** Of the largest record, as it stands in the batch. */
+  largestRecordBytes = 0
+  /** As `sizeInBytes`, before compression; known once the batch is closed. */
+  uncompressedBytes = 0
   /** Requests that carried it. */
   attempts = 0
   lastError: KafkaError | null = null
@@ -61,13 +66,31 @@ export class ProducerBatch {
     return sequenceAfter(this.baseSequence, this.recordCount)
   }
 
+  /** What compression left of the records; 1 without it. */
+  get compressionRatio(): number {
+    if (this.#bytes === null || this.uncompressedBytes <= BATCH_HEADER_BYTES) return 1
+    return (this.#bytes.length - BATCH_HEADER_BYTES) / (this.uncompressedBytes - BATCH_HEADER_BYTES)
+  }
+
   get sizeInBytes(): number {
     return this.#bytes?.length ?? this.builder!.sizeInBytes
   }
 
-  /** Takes the bytes to send, compressed. */
+  /** False, with nothing written, if there is no room for the record: see `RecordBatchBuilder.tryAppend`. */
+  tryAppend(timestamp: number, key: RecordBytes, value: RecordBytes, headers: readonly RecordHeaderInput[]): boolean {
+    const builder = this.builder!
+    const before = builder.sizeInBytes
+    if (!builder.tryAppend(timestamp, key, value, headers)) return false
+    const size = builder.sizeInBytes - before
+    if (size > this.largestRecordBytes) this.largestRecordBytes = size
+    this.recordCount++
+    return true
+  }
+
+  /** Takes the bytes to send. The builder, and its memory, is of no use any more. */
   compressed(bytes: Buffer): void {
-    if (this.state !== 'compressing') return
+    this.uncompressedBytes = this.builder!.sizeInBytes
+    this.builder = null
     this.#bytes = bytes
     this.state = 'ready'
   }
@@ -86,6 +109,7 @@ export class ProducerBatch {
     const state = { producerId, producerEpoch, baseSequence }
     if (this.#bytes === null) {
       this.#bytes = this.builder!.seal(state)
+      this.uncompressedBytes = this.#bytes.length
     } else if (producerId >= 0) {
       // The socket of an attempt that was given up may still hold the old bytes: they are not touched.
       if (this.attempts > 0) this.#bytes = Buffer.from(this.#bytes)

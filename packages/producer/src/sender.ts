@@ -293,9 +293,8 @@ export class Sender {
     const parts = splitBatch(batch, this.#config.batchSize)
     if (parts === null) return this.#fail(batch, error)
     queue.sequences.replace(batch, parts)
-    this.#accumulator.replace(batch, parts)
     for (const part of parts) queue.requeue(part)
-    this.#accumulator.readyQueues.add(queue)
+    this.#accumulator.replace(batch, parts)
   }
 
   #expiry(): number {

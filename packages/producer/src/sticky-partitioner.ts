@@ -1,3 +1,4 @@
+import { CompressionRatio } from './compression-ratio.ts'
 import type { NodeAvailability } from './node-availability.ts'
 
 /** How a partition does now. */
@@ -24,13 +25,23 @@ export class StickyPartitioner implements UnkeyedPartitioner {
   readonly #stickyBytes: number
   readonly #random: () => number
   readonly #availability: NodeAvailability | null
+  readonly #compressionRatio: CompressionRatio
   #partition = -1
   #bytes = 0
   /** The partitions that take part. */
   #candidates: number[] = []
 
-  /** @param availability null: no partition is chosen more often than another, whatever it has waiting */
-  constructor(stickyBytes: number, random: () => number, availability: NodeAvailability | null) {
+  /**
+   * @param availability null: no partition is chosen more often than another, whatever it has waiting
+   * @param compressionRatio what compression leaves of the bytes that are accounted for
+   */
+  constructor(
+    stickyBytes: number,
+    random: () => number,
+    availability: NodeAvailability | null,
+    compressionRatio: CompressionRatio = new CompressionRatio(),
+  ) {
+    this.#compressionRatio = compressionRatio
     this.#stickyBytes = Math.max(1, stickyBytes)
     this.#random = random
     this.#availability = availability
@@ -45,7 +56,7 @@ export class StickyPartitioner implements UnkeyedPartitioner {
   }
 
   account(bytes: number): void {
-    this.#bytes += bytes
+    this.#bytes += bytes * this.#compressionRatio.estimate
   }
 
   #next(partitions: readonly PartitionLoad[]): number {

@@ -1,5 +1,6 @@
 import { KafkaError } from '@millrace/protocol'
 import { aborted, type ClusterClient, type Environment } from '@millrace/client/internal'
+import { CompressionRatio } from './compression-ratio.ts'
 import type { ProducerConfig } from './config.ts'
 import { SendTimeoutError } from './errors.ts'
 import type { EventSource } from './events.ts'
@@ -74,11 +75,12 @@ export class TopicBacklog {
     const { config, environment, events } = this.#options
     const { batchSize, partitioner } = config
     const availability = config.partitionerAdaptivePartitioningEnable ? this.#options.availability : null
+    const ratio = new CompressionRatio()
     const unkeyed =
       partitioner === 'roundRobin'
         ? new RoundRobinPartitioner()
-        : new StickyPartitioner(batchSize, () => environment.random(), availability)
-    const queues = new TopicQueues(name, unkeyed)
+        : new StickyPartitioner(batchSize, () => environment.random(), availability, ratio)
+    const queues = new TopicQueues(name, unkeyed, ratio)
     const posts = new PostDelivery(name, events)
     const topic: ProducerTopic = { queues, waiting: new WaitingLine(), posts, isAwaited: false, lastError: null }
     this.#topics.set(name, topic)

@@ -1,8 +1,20 @@
 /** The bytes that one batch may decompress to, unless the caller says otherwise. Kafka has no such limit; a 1 MiB batch of zeros is 1 GiB. */
 export const DEFAULT_MAX_DECOMPRESSED_BYTES: number = 64 * 1024 * 1024
 
-/** Codec work on at least this many bytes leaves the event loop in the async calls; below it the hop costs more than the work. */
+/** Decompression of at least this many bytes leaves the event loop in the async calls; below it the hop costs more than the work. */
 export const OFF_LOOP_BYTES: number = 64 * 1024
+
+/** From so many bytes on, compressing takes about half of the event loop when it leaves it, by codec: measured in docs/decisions/0008. */
+export const GZIP_OFF_LOOP_BYTES: number = 16 * 1024
+export const ZSTD_OFF_LOOP_BYTES: number = 128 * 1024
+export const LZ4_OFF_LOOP_BYTES: number = 128 * 1024
+export const SNAPPY_OFF_LOOP_BYTES: number = 1024 * 1024
+
+/** The same for zstd from level 5 on, which is two to eight times as slow, and from level 10 on, which is slower by far. */
+export const ZSTD_SLOW_LEVEL = 5
+export const ZSTD_SLOW_OFF_LOOP_BYTES: number = 16 * 1024
+export const ZSTD_SLOWEST_LEVEL = 10
+export const ZSTD_SLOWEST_OFF_LOOP_BYTES: number = 2 * 1024
 
 /** Java's `batch.size`. */
 export const DEFAULT_BATCH_SIZE_BYTES: number = 16_384

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as header from './batch-header.ts'
 import { COMPRESSION_TYPES } from './compression-type.ts'
+import { allowNativeCodecs } from './compression/natives.ts'
 import { InvalidRecordError } from './errors.ts'
 import { readBatches } from './read-batches.ts'
 import { RecordBatchBuilder } from './record-batch-builder.ts'
@@ -178,4 +179,42 @@ test.each([-2, 1.5, Number.NaN, Infinity, 2 ** 53])('timestamp %d is refused by 
     expect.objectContaining({ code: 'INVALID_RECORD', message: expect.stringContaining(String(timestamp)) as string }),
   )
   expect(builder.recordCount).toBe(0)
+})
+
+describe('when compression leaves the event loop', () => {
+  const withRecords = (bytes: number): RecordBatchBuilder => {
+    const builder = new RecordBatchBuilder({ batchSize: bytes + 1_000 })
+    while (builder.sizeInBytes < bytes) builder.tryAppend(1, null, 'v'.repeat(900))
+    return builder
+  }
+
+  test.each([
+    ['gzip', undefined, 16],
+    ['snappy', undefined, 1_024],
+    ['lz4', undefined, 128],
+    ['zstd', undefined, 128],
+    ['zstd', 5, 16],
+    ['zstd', 19, 2],
+  ] as const)('%s, level %s: from %i KiB on', async (compression, compressionLevel, kib) => {
+    const options = compressionLevel === undefined ? { compression } : { compression, compressionLevel }
+    const little = withRecords((kib - 1) * 1024)
+    const much = withRecords((kib + 1) * 1024)
+    expect([little.isWorthSealingOffLoop(options), much.isWorthSealingOffLoop(options)]).toEqual([false, true])
+    expect(read(await much.sealAsync(options))).toEqual(read(withRecords((kib + 1) * 1024).seal(options)))
+    // It is done: to seal again takes nothing.
+    expect(much.isWorthSealingOffLoop(options)).toBe(false)
+  })
+
+  test('never where it would not be off the loop', () => {
+    const large = withRecords(2_000_000)
+    expect(large.isWorthSealingOffLoop({ compression: 'none' })).toBe(false)
+    expect(large.isWorthSealingOffLoop({ compression: 'lz4', compressionLevel: 12 })).toBe(false)
+    expect(new RecordBatchBuilder().isWorthSealingOffLoop({ compression: 'gzip' })).toBe(false)
+    allowNativeCodecs(false)
+    try {
+      for (const compression of ['lz4', 'snappy'] as const) expect(large.isWorthSealingOffLoop({ compression })).toBe(false)
+    } finally {
+      allowNativeCodecs(true)
+    }
+  })
 })

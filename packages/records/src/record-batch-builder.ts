@@ -203,13 +203,20 @@ export class RecordBatchBuilder {
     return this.#finish(options, type, this.#packed!, this.#packed!.length)
   }
 
-  /** As `seal`, but compresses off the event loop if there is much to compress. */
-  async sealAsync(options: SealOptions = {}): Promise<Buffer> {
+  /** Whether there is so much to compress that `sealAsync` takes less of the event loop than `seal` (docs/decisions/0008). */
+  isWorthSealingOffLoop(options: SealOptions): boolean {
     const type = this.#compressionOf(options)
-    if (type !== 'none') {
+    if (type === 'none' || this.#isPacked(type, options.compressionLevel)) return false
+    return this.#end - BATCH_HEADER_BYTES >= codecOf(type).offLoopBytes(options.compressionLevel)
+  }
+
+  /** As `seal`, but compresses off the event loop if that is worth it. */
+  async sealAsync(options: SealOptions = {}): Promise<Buffer> {
+    if (this.isWorthSealingOffLoop(options)) {
+      const type = this.#compressionOf(options) as Exclude<CompressionType, 'none'>
       const level = options.compressionLevel
       this.#sealed = true
-      if (!this.#isPacked(type, level)) this.#pack(type, level, await codecOf(type).compressAsync(this.#records(), level))
+      this.#pack(type, level, await codecOf(type).compressAsync(this.#records(), level))
     }
     return this.seal(options)
   }

@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gunzipSync, gzip, gzipSync, type ZlibOptions } from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
-import { OFF_LOOP_BYTES } from '../limits.ts'
+import { GZIP_OFF_LOOP_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
-import { outputChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
 
 const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip)
 const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip)
@@ -14,9 +14,9 @@ export const gzipCodec: Codec = {
     return gzipSync(input, { level: checkLevel(level) })
   },
   async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
-    if (input.length < OFF_LOOP_BYTES) return this.compress(input, level)
-    return gzipAsync(input, { level: checkLevel(level) })
+    return gzipAsync(input, { level: checkLevel(level), chunkSize: packedChunkBytes(input.length) })
   },
+  offLoopBytes: () => GZIP_OFF_LOOP_BYTES,
   decompress(input: Buffer, maxBytes: number): Buffer {
     try {
       return gunzipSync(input, readOptions(input, maxBytes))

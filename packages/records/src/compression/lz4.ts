@@ -1,6 +1,6 @@
 import { ConfigError } from '@millrace/protocol'
 import { CorruptCompressionError } from '../errors.ts'
-import { MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
+import { LZ4_OFF_LOOP_BYTES, MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { decodeLz4Frame, encodeLz4Frame, lz4FrameBound } from './lz4-frame.ts'
 import { nativeLz4 } from './natives.ts'
@@ -20,9 +20,10 @@ export const lz4Codec: Codec = {
   },
   async compressAsync(input: Buffer, level: number = FAST_LEVEL): Promise<Buffer> {
     const native = nativeLz4()
-    if (native === null || input.length < OFF_LOOP_BYTES || level !== FAST_LEVEL) return this.compress(input, level)
+    if (native === null || level !== FAST_LEVEL) return this.compress(input, level)
     return native.compressFrame(input)
   },
+  offLoopBytes: (level: number = FAST_LEVEL) => (level !== FAST_LEVEL || nativeLz4() === null ? Infinity : LZ4_OFF_LOOP_BYTES),
   decompress(input: Buffer, maxBytes: number): Buffer {
     // What the library gives back lies outside V8's heap: dear for little, and for much (docs/decisions/0003).
     const worthIt = input.length >= MIN_NATIVE_LZ4_BYTES && input.length <= MAX_NATIVE_LZ4_BYTES

@@ -1,6 +1,6 @@
 import { ConfigError } from '@millrace/protocol'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
-import { NATIVE_SNAPPY_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
+import { NATIVE_SNAPPY_BYTES, OFF_LOOP_BYTES, SNAPPY_OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { nativeSnappy, SNAPPY_OPTIONS } from './natives.ts'
 import { decodeSnappyElements, encodeSnappyBlock, readSnappyLength, snappyBlockBound } from './snappy-block.ts'
@@ -29,10 +29,11 @@ export const snappyCodec: Codec = {
   },
   async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
     const native = nativeSnappy()
-    if (native === null || input.length < OFF_LOOP_BYTES) return this.compress(input, level)
+    if (native === null) return this.compress(input, level)
     checkLevel(level)
     return joinBlocks(await Promise.all(splitInput(input).map((part) => native.compress(part, SNAPPY_OPTIONS))))
   },
+  offLoopBytes: () => (nativeSnappy() === null ? Infinity : SNAPPY_OFF_LOOP_BYTES),
   decompress(input: Buffer, maxBytes: number): Buffer {
     const blocks = findBlocks(input, maxBytes)
     const native = input.length < NATIVE_SNAPPY_BYTES ? null : nativeSnappy()

@@ -8,6 +8,11 @@ export function outputChunkBytes(inputBytes: number, maxBytes: number): number {
   return Math.max(64, Math.min(guess, maxBytes + 1)) // 64 is the least that zlib allows
 }
 
+/** The same for compression: off the loop, every further unit of output is another trip there and back. */
+export function packedChunkBytes(inputBytes: number): number {
+  return Math.max(MIN_OUTPUT_CHUNK_BYTES, Math.min(inputBytes >> 1, MAX_OUTPUT_CHUNK_BYTES))
+}
+
 /** What node:zlib throws, as an error of ours. */
 export function wrapZlibError(codec: string, error: unknown, inputBytes: number, maxBytes: number): KafkaError {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')

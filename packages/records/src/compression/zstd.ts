@@ -2,10 +2,20 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
 import { UnsupportedCompressionError } from '../errors.ts'
-import { MAX_ZSTD_WINDOW_LOG, MIN_ZSTD_WINDOW_LOG, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
+import {
+  MAX_ZSTD_WINDOW_LOG,
+  MIN_ZSTD_WINDOW_LOG,
+  OFF_LOOP_BYTES,
+  TYPICAL_RATIO,
+  ZSTD_OFF_LOOP_BYTES,
+  ZSTD_SLOW_LEVEL,
+  ZSTD_SLOW_OFF_LOOP_BYTES,
+  ZSTD_SLOWEST_LEVEL,
+  ZSTD_SLOWEST_OFF_LOOP_BYTES,
+} from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { nativeAllowed } from './natives.ts'
-import { outputChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
 import { decodeZstdInJavaScript } from './zstd-fallback.ts'
 
 /** Java's default of `compression.zstd.level`. */
@@ -27,12 +37,15 @@ export const zstdCodec: Codec = {
     return zlib.zstdCompressSync(input, options)
   },
   async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
-    if (input.length < OFF_LOOP_BYTES) return this.compress(input, level)
     const options = writeOptions(level)
     requireZstd()
     // The one-shot form states the size of its content by itself; readers that have it need not guess.
-    const pledged: PledgedOptions = { ...options, pledgedSrcSize: input.length }
+    const pledged: PledgedOptions = { ...options, pledgedSrcSize: input.length, chunkSize: packedChunkBytes(input.length) }
     return promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)(input, pledged)
+  },
+  offLoopBytes(level: number = DEFAULT_LEVEL): number {
+    if (level >= ZSTD_SLOWEST_LEVEL) return ZSTD_SLOWEST_OFF_LOOP_BYTES
+    return level >= ZSTD_SLOW_LEVEL ? ZSTD_SLOW_OFF_LOOP_BYTES : ZSTD_OFF_LOOP_BYTES
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
     if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)

@@ -1,0 +1,36 @@
+import { POOLED_BUFFERS_MAX } from './limits.ts'
+
+/** Buffers of batches that are done, for batches to come: of `batchSize` and, with compression, of multiples of it. */
+export class BufferPool {
+  readonly #batchSize: number
+  readonly #free = new Map<number, Buffer[]>()
+  #freeBytes = 0
+
+  constructor(batchSize: number) {
+    this.#batchSize = batchSize
+  }
+
+  take(size: number): Buffer | undefined {
+    const buffer = this.#free.get(size)?.pop()
+    if (buffer !== undefined) this.#freeBytes -= size
+    return buffer
+  }
+
+  /** Keeps the buffer if its size is a usual one and there is room. Nobody else may hold it. */
+  give(buffer: Buffer): void {
+    const size = buffer.length
+    const most = this.#batchSize * POOLED_BUFFERS_MAX
+    if (size === 0 || size % this.#batchSize !== 0 || size > most) return
+    let same = this.#free.get(size)
+    if (this.#freeBytes + size > most) {
+      if (same !== undefined && same.length > 0) return
+      // Full of sizes that are not asked for any more.
+      this.#free.clear()
+      this.#freeBytes = 0
+      same = undefined
+    }
+    if (same === undefined) this.#free.set(size, [buffer])
+    else same.push(buffer)
+    this.#freeBytes += size
+  }
+}
