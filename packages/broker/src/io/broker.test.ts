@@ -107,6 +107,23 @@ describe('closing', () => {
     expect(await outcome).toBe('the connection is closed')
   })
 
+  test.each(['never', { delayMs: 600_000 }, { throttleTimeMs: 600_000 }] as const)(
+    'a request that is answered %j does not hold it up, nor do those behind it',
+    async (answer) => {
+      const broker = await Broker.start({ port: 0 })
+      const client = await clientOf(broker)
+      broker.requests.start()
+      broker.faults.add({ api: 'Metadata', answer })
+      const lost = [1, 2, 3].map(() => client.ask(metadataApi, 12, metadataRequest('orders')))
+      const outcomes = Promise.allSettled(lost)
+      await broker.requests.waitFor({ api: 'Metadata' })
+      await broker.close()
+      const answered = typeof answer === 'object' && 'throttleTimeMs' in answer ? 1 : 0
+      expect((await outcomes).filter(({ status }) => status === 'fulfilled')).toHaveLength(answered)
+      expect(broker.requests.list({ outcome: 'waiting' })).toEqual([])
+    },
+  )
+
   test('await using closes', async () => {
     let port: number
     {
