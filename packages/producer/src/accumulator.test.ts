@@ -152,3 +152,38 @@ describe('memory', () => {
     )
   })
 })
+
+describe('the buffer of a batch', () => {
+  const BATCH_SIZE = 16_000
+  const settings = { ...CONFIG, batchSize: BATCH_SIZE, bufferMemory: 100_000 }
+
+  test('grows with its records, within memory, and begins as large as the last one of its partition came to', () => {
+    const accumulator = new Accumulator(settings)
+    const [queue] = queues(1)
+    const batch = append(accumulator, queue!, 0, 90)!
+    expect(batch.memory).toBe(1_000)
+    const sizes = new Set<number>()
+    while (queue!.ready.length === 0) {
+      sizes.add(batch.memory)
+      append(accumulator, queue!, 0, 90)
+      expect(accumulator.memoryFree).toBe(100_000 - batch.memory - (queue!.ready.length === 0 ? 0 : queue!.open!.memory))
+    }
+    expect([...sizes]).toEqual([1_000, 4_000, BATCH_SIZE])
+    expect(queue!.open!.memory).toBe(BATCH_SIZE)
+    const values = [...readBatches(batch.seal())].flatMap((one) => [...one]).map(({ value }) => String(value))
+    expect(values).toEqual(Array.from({ length: batch.recordCount }, () => 'x'.repeat(90)))
+    expect(batch.sizeInBytes).toBeGreaterThan(BATCH_SIZE - 110)
+    accumulator.close(queue!.open!)
+    expect(append(accumulator, queue!, 0, 90)!.memory).toBe(1_000)
+  })
+
+  test('does not grow when memory is short: the batch is closed as it is', () => {
+    const accumulator = new Accumulator({ ...settings, bufferMemory: 4_500 })
+    const [first, second] = queues(2)
+    append(accumulator, first!, 0, 90)
+    while (first!.ready.length === 0 && append(accumulator, second!, 0, 90) !== null);
+    const closed = second!.ready[0]!
+    expect([closed.memory, closed.sizeInBytes > 900]).toEqual([1_000, true])
+    expect(accumulator.memoryFree).toBeGreaterThanOrEqual(0)
+  })
+})

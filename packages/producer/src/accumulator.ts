@@ -3,11 +3,13 @@ import { BufferPool } from './buffer-pool.ts'
 import { BatchDeliveries } from './delivery.ts'
 import {
   BATCH_HEADER_BYTES,
+  BUFFER_GROWTH,
   COMPACT_AFTER,
   COMPRESSION_INPUT_BYTES_MAX,
   COMPRESSION_MEMORY_RESERVE,
   HEADER_OVERHEAD_BYTES_MAX,
   RECORD_OVERHEAD_BYTES_MAX,
+  SMALLEST_BUFFER_DIVISOR,
 } from './limits.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { ProducerBatch } from './producer-batch.ts'
@@ -75,10 +77,11 @@ export class Accumulator {
     let batch = queue.open
     if (batch !== null) {
       if (batch.tryAppend(timestamp, key, value, headers)) return batch
+      while (this.#grow(batch)) if (batch.tryAppend(timestamp, key, value, headers)) return batch
       this.close(batch)
     }
     const capacity = this.#capacityFor(queue)
-    const size = Math.max(capacity, batchSizeUpperBound(key, value, headers))
+    const size = this.#firstSize(batchSizeUpperBound(key, value, headers), queue.lastBatchBytes, capacity)
     if (size > this.#memoryFree) return null
     batch = this.#open(queue, size, now)
     try {
@@ -95,6 +98,7 @@ export class Accumulator {
   close(batch: ProducerBatch): void {
     const queue = batch.queue
     queue.open = null
+    queue.lastBatchBytes = batch.sizeInBytes
     this.#openCount--
     queue.ready.push(batch)
     this.#closed(batch)
@@ -159,16 +163,40 @@ export class Accumulator {
     this.toCompress.push(batch)
   }
 
-  /**
-   * Bytes of records for a new batch: as many as should be compressed to `batchSize` (Java: MemoryRecordsBuilder.hasRoomFor). A multiple of it,
-   * so that buffers can be used again; and just `batchSize` when memory is in demand.
-   */
+  /** Most bytes of records for a batch: as many as should be compressed to `batchSize` (Java: MemoryRecordsBuilder.hasRoomFor). */
   #capacityFor(queue: PartitionQueue): number {
-    const { batchSize, bufferMemory, compress } = this.#config
+    const { batchSize, compress } = this.#config
     if (!compress || batchSize === 0) return batchSize
     const input = Math.min(queue.topic.compressionRatio.inputFor(batchSize), COMPRESSION_INPUT_BYTES_MAX)
-    const capacity = Math.max(1, Math.floor(input / batchSize)) * batchSize
-    return this.#memoryFree - capacity >= bufferMemory * COMPRESSION_MEMORY_RESERVE ? capacity : batchSize
+    // A multiple of it, so that buffers can be used again.
+    return Math.max(1, Math.floor(input / batchSize)) * batchSize
+  }
+
+  /**
+   * Bytes for a new batch to begin with: for its first record, and for as much as the last batch of the partition came to. A thousand partitions that
+   * get a few records each would otherwise fill the memory with empty buffers.
+   */
+  #firstSize(needed: number, usual: number, capacity: number): number {
+    const wanted = Math.max(needed, usual)
+    let size = Math.ceil(this.#config.batchSize / SMALLEST_BUFFER_DIVISOR)
+    while (size < wanted && size < capacity) size = Math.min(size * BUFFER_GROWTH, capacity)
+    return Math.max(Math.min(size, this.#config.batchSize), needed)
+  }
+
+  /** A larger buffer for the batch, if it may become larger and memory is not in demand. */
+  #grow(batch: ProducerBatch): boolean {
+    const { batchSize, bufferMemory } = this.#config
+    const { buffer } = batch.builder!
+    const capacity = this.#capacityFor(batch.queue)
+    if (buffer.length >= capacity) return false
+    const size = Math.min(buffer.length * BUFFER_GROWTH, buffer.length < batchSize ? batchSize : capacity)
+    const left = this.#memoryFree + buffer.length - size
+    if (left < (size > batchSize ? bufferMemory * COMPRESSION_MEMORY_RESERVE : 0)) return false
+    batch.builder!.moveTo(this.#pool.take(size) ?? Buffer.allocUnsafeSlow(size))
+    this.#pool.give(buffer)
+    this.#memoryFree = left
+    batch.memory = size
+    return true
   }
 
   #open(queue: PartitionQueue, size: number, now: number): ProducerBatch {

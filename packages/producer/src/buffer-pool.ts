@@ -1,6 +1,6 @@
-import { POOLED_BUFFERS_MAX } from './limits.ts'
+import { POOLED_BUFFERS_MAX, SMALLEST_BUFFER_DIVISOR } from './limits.ts'
 
-/** Buffers of batches that are done, for batches to come: of `batchSize` and, with compression, of multiples of it. */
+/** Buffers of batches that are done, for batches to come: of `batchSize`, of parts of it for small batches, and with compression of multiples. */
 export class BufferPool {
   readonly #batchSize: number
   readonly #free = new Map<number, Buffer[]>()
@@ -20,7 +20,7 @@ export class BufferPool {
   give(buffer: Buffer): void {
     const size = buffer.length
     const most = this.#batchSize * POOLED_BUFFERS_MAX
-    if (size === 0 || size % this.#batchSize !== 0 || size > most) return
+    if (!this.#isUsual(size) || size > most) return
     let same = this.#free.get(size)
     if (this.#freeBytes + size > most) {
       if (same !== undefined && same.length > 0) return
@@ -32,5 +32,13 @@ export class BufferPool {
     if (same === undefined) this.#free.set(size, [buffer])
     else same.push(buffer)
     this.#freeBytes += size
+  }
+
+  /** One that batches begin with or grow to, and not made to measure for a large record. */
+  #isUsual(size: number): boolean {
+    return (
+      size > 0 &&
+      (size % this.#batchSize === 0 || (size * SMALLEST_BUFFER_DIVISOR >= this.#batchSize && this.#batchSize % size === 0))
+    )
   }
 }

@@ -173,10 +173,18 @@ describe('how many records a batch takes', () => {
   })
 
   test('is not more than without compression when memory is in demand', () => {
-    const accumulator = new Accumulator({ batchSize: BATCH_SIZE, bufferMemory: 10_000, lingerMs: 5, compress: true })
+    const accumulator = new Accumulator({ batchSize: BATCH_SIZE, bufferMemory: 8_000, lingerMs: 5, compress: true })
     const [first, second] = new Bench().queues
     for (let batch = 0; batch < 400; batch++) first!.topic.compressionRatio.observe(0.25)
-    expect(accumulator.append(first!, 0, 1, null, 'v', [])!.memory).toBe(3 * BATCH_SIZE)
-    expect(accumulator.append(second!, 0, 1, null, 'v', [])!.memory).toBe(BATCH_SIZE)
+    const fillTo = (queue: PartitionQueue, bytes: number): ProducerBatch => {
+      let batch = accumulator.append(queue, 0, 1, null, 'x'.repeat(90), [])!
+      while (batch.sizeInBytes < bytes) batch = accumulator.append(queue, 0, 1, null, 'x'.repeat(90), [])!
+      return batch
+    }
+    expect(fillTo(first!, 2_900).memory).toBe(3 * BATCH_SIZE)
+    expect([fillTo(second!, 850).memory, second!.ready.length]).toEqual([BATCH_SIZE, 0])
+    fillTo(second!, 100)
+    while (second!.ready.length === 0) accumulator.append(second!, 0, 1, null, 'x'.repeat(90), [])
+    expect(second!.ready[0]!.memory).toBe(BATCH_SIZE)
   })
 })

@@ -12,8 +12,8 @@ export const PRODUCER_EPOCH_MAX = 0x7fff
 /** Sequences are int31 and wrap to zero (Kafka: DefaultRecordBatch.incrementSequence). */
 export const SEQUENCE_MODULUS = 0x8000_0000
 
-/** Buffers of `batchSize` kept for the next batch. */
-export const POOLED_BUFFERS_MAX = 64
+/** As many bytes of buffers as this many times `batchSize` are kept for batches to come. */
+export const POOLED_BUFFERS_MAX = 256
 
 /** Batches of one producer that are compressed off the event loop at a time: as many as libuv has threads by default. */
 export const COMPRESSIONS_OFF_LOOP_MAX = 4
@@ -33,6 +33,10 @@ export const COMPRESSION_ESTIMATE_MARGIN = 1.05
 /** How far an estimated ratio of compression moves at least when a batch compresses worse, and at most when better (Java: CompressionRatioEstimator). */
 export const COMPRESSION_RATIO_STEP_UP = 0.05
 export const COMPRESSION_RATIO_STEP_DOWN = 0.005
+
+/** A batch begins with a buffer of `batchSize` over this, or what its partition's last batch came to, and grows by `BUFFER_GROWTH` when it is full. */
+export const SMALLEST_BUFFER_DIVISOR = 16
+export const BUFFER_GROWTH = 4
 
 /** What a record batch's header takes before its first record. */
 export const BATCH_HEADER_BYTES = 61

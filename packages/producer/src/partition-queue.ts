@@ -14,6 +14,8 @@ export class PartitionQueue {
   /** Batches that may be sent or are being compressed, in the order to send. */
   readonly ready: ProducerBatch[] = []
   readonly sequences: PartitionSequences = new PartitionSequences()
+  /** What the last batch that was closed came to, before compression. */
+  lastBatchBytes = 0
   /** Batches in requests. */
   inFlight = 0
   /** Epoch milliseconds before which nothing is sent, after a failure. */

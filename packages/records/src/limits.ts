@@ -8,7 +8,7 @@ export const OFF_LOOP_BYTES: number = 64 * 1024
 export const GZIP_OFF_LOOP_BYTES: number = 16 * 1024
 export const ZSTD_OFF_LOOP_BYTES: number = 128 * 1024
 export const LZ4_OFF_LOOP_BYTES: number = 128 * 1024
-export const SNAPPY_OFF_LOOP_BYTES: number = 1024 * 1024
+export const SNAPPY_OFF_LOOP_BYTES: number = 256 * 1024
 
 /** The same for zstd from level 5 on, which is two to eight times as slow, and from level 10 on, which is slower by far. */
 export const ZSTD_SLOW_LEVEL = 5

@@ -94,6 +94,12 @@ export class RecordBatchBuilder {
     return this.#maxTimestamp
   }
 
+  /** Goes on in a larger buffer, which takes over what was written; the old one is free for other use. */
+  moveTo(buffer: Buffer): void {
+    this.#buffer.copy(buffer, BATCH_HEADER_BYTES, BATCH_HEADER_BYTES, this.#end)
+    this.#buffer = buffer
+  }
+
   /**
    * Writes one record, or gives back false, having written nothing, when it does not fit. The first record always fits: if
    * need be, in a new buffer of just its size. So does every record of a growable builder.
