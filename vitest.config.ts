@@ -10,6 +10,7 @@ export default defineConfig({
       'packages/*/codegen/**/*.test.ts',
       'examples/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'benchmarks/src/**/*.test.ts',
     ],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,5 +1,7 @@
-import { residentBytes, startBroker } from './brokers.ts'
-import { digits, markdownTable, median, megabytes } from './table.ts'
+import { startBroker } from './brokers.ts'
+import { residentBytes } from './proc.ts'
+import { median } from './statistics.ts'
+import { digits, markdownTable, megabytes } from './table.ts'
 
 /** How long the broker is left alone before its memory is read. */
 const IDLE_MS = 3_000

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startRealKafka } from '@millrace/testkit'
+import { RETENTION_BYTES, RETENTION_CHECK_MS, SEGMENT_BYTES } from './limits.ts'
 import type { BrokerKind } from './options.ts'
 
 export interface BenchBroker {
@@ -15,17 +16,39 @@ export interface BenchBroker {
   stop(): Promise<void>
 }
 
-/** The broker to measure against, with its log on disk and in a process of its own. */
-export async function startBroker(kind: BrokerKind): Promise<BenchBroker> {
-  if (kind === 'embedded') return startEmbedded()
-  const kafka = await startRealKafka()
+/** What a broker keeps: all of it on disk, or what producers sent last, so that no load fills the machine. */
+export type Keep = 'all' | 'last'
+
+const RETENTION: Readonly<Record<string, string>> = {
+  'log.retention.bytes': String(RETENTION_BYTES),
+  'log.segment.bytes': String(SEGMENT_BYTES),
+  'log.retention.check.interval.ms': String(RETENTION_CHECK_MS),
+}
+
+/** The broker to measure against, in a process of its own. The embedded one that keeps only the last is in memory: the least work there is. */
+export async function startBroker(kind: BrokerKind, keep: Keep = 'all'): Promise<BenchBroker> {
+  if (kind === 'embedded') return keep === 'all' ? startOnDisk() : startEmbedded({ config: RETENTION })
+  const kafka = await startRealKafka(
+    keep === 'all'
+      ? {}
+      : { properties: { ...RETENTION, 'log.segment.delete.delay.ms': '0', 'log.initial.task.delay.ms': '1000' } },
+  )
   return { bootstrapServers: kafka.bootstrapServers, pid: kafka.pid, stop: () => kafka.stop() }
 }
 
-async function startEmbedded(): Promise<BenchBroker> {
+async function startOnDisk(): Promise<BenchBroker> {
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  const broker = await startEmbedded({ dataDir })
+  const stop = async (): Promise<void> => {
+    await broker.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  return { ...broker, stop }
+}
+
+async function startEmbedded(options: object): Promise<BenchBroker> {
   const program = join(import.meta.dirname, 'embedded-broker.mjs')
-  const child = spawn(process.execPath, [program, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'close')
   const lines = createInterface({ input: child.stdout })
   const first = await Promise.race([once(lines, 'line') as Promise<[string]>, exited.then(() => undefined)])
@@ -38,13 +61,6 @@ async function startEmbedded(): Promise<BenchBroker> {
     stop: async () => {
       child.stdin.end()
       await exited
-      rmSync(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-/** Resident memory of a process now, in bytes. */
-export function residentBytes(pid: number): number {
-  const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
-  return Number(found?.[1] ?? Number.NaN) * 1024
 }

@@ -1,10 +1,10 @@
-// The embedded broker in a process of its own: node embedded-broker.mjs DATA_DIR. It stops when its standard input ends.
-// Plain JavaScript on the built packages, so that its memory is a user's and not a type stripper's.
+// The embedded broker in a process of its own: node embedded-broker.mjs '<options of Broker.start as JSON>'. It stops when its standard
+// input ends. Plain JavaScript on the built packages, so that its memory is a user's and not a type stripper's.
 import { connect } from 'node:net'
 import { Broker } from '@millrace/broker'
 
 const started = performance.now()
-const broker = await Broker.start({ port: 0, dataDir: process.argv[2] })
+const broker = await Broker.start({ port: 0, ...JSON.parse(process.argv[2]) })
 await firstAnswer(broker.port)
 const startMs = performance.now() - started
 process.stdout.write(`${JSON.stringify({ bootstrapServers: broker.bootstrapServers, startMs })}\n`)

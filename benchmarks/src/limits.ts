@@ -1,8 +1,14 @@
-/** Every measured topic has this many partitions. */
+/** Topics of the sections that are not about partitions have this many. */
 export const PARTITIONS = 3
 
-/** Messages handed over in one call of a producer, the same for all of them. */
+/** Messages handed over in one call of a producer, the same for all of them … */
 export const CHUNK_MESSAGES = 1_000
+
+/** … unless they are large: clients that gather no batches make one batch of a call, and a broker takes at most 1 MiB. */
+export const CHUNK_BYTES = 1_000_000
+
+/** Different chunks that calls send by turns, so that no batch has the same message twice for a codec to find. */
+export const CHUNKS = 4
 
 /** Calls of a producer that wait for their acknowledgement at the same time. */
 export const CALLS_IN_FLIGHT = 8
@@ -13,11 +19,33 @@ export const LINGER_MS = 5
 /** Java's default `batch.size` holds 16 KiB; a higher one serves every client that batches, so all of them have this. */
 export const BATCH_BYTES = 128 * 1024
 
+/** Brokers remember no more batches of an idempotent producer. */
+export const IDEMPOTENT_IN_FLIGHT = 5
+
 /** What a consumer may fetch from one partition at a time (Java's default). */
 export const FETCH_PARTITION_BYTES = 1024 * 1024
 
-/** A fifth of the measured messages goes first, unmeasured: connections, group and JIT are warm by then. */
+/** Consuming: a fifth of the measured messages goes first, unmeasured: connections, group and JIT are warm by then. */
 export const WARMUP_SHARE = 0.2
+
+/** Producing: the part of the measured time that goes first, unmeasured. */
+export const WARMUP_TIME_SHARE = 0.6
+
+/** A broker's log of a measured topic, per partition: the disk must not fill, nor the memory. */
+export const RETENTION_BYTES = 64 * 1024 * 1024
+export const SEGMENT_BYTES = 16 * 1024 * 1024
+export const RETENTION_CHECK_MS = 250
+
+/** One message at a time: unmeasured, then measured. */
+export const LATENCY_WARMUP_MESSAGES = 500
+export const LATENCY_MESSAGES = 2_000
+
+/** The memory section: 50 million messages and a look at each million. */
+export const MEMORY_MESSAGES = 50_000_000
+export const MEMORY_SAMPLES = 50
 
 /** A client that does not end within this is reported as failed. */
 export const WORKER_LIMIT_MS = 120_000
+
+/** The same for the memory section, which sends for minutes where the machine is slow. */
+export const MEMORY_LIMIT_MS = 1_200_000

@@ -1,29 +1,40 @@
 import { parseArgs } from 'node:util'
 import { clientNames } from './clients/registry.ts'
+import { CASES, type Case } from './producing/cases.ts'
 
 export type BrokerKind = 'embedded' | 'real'
-export type Part = 'clients' | 'broker' | 'codec'
+
+/** In the order in which they run. */
+export const PARTS = ['codec', 'broker', 'produce', 'java', 'latency', 'partitions', 'memory', 'consume'] as const
+export type Part = (typeof PARTS)[number]
 
 export interface Options {
   readonly rounds: number
-  /** Measured messages of 100 B per run; a quarter of it for 1 KiB. */
+  /** Measured time of each producing run, in seconds. */
+  readonly seconds: number
+  /** Messages of 100 B that are consumed per run; a quarter of it for 1 KiB. */
   readonly messages: number
-  readonly brokers: readonly BrokerKind[]
+  /** Undefined: as each part has it. */
+  readonly brokers: readonly BrokerKind[] | undefined
   readonly clients: readonly string[]
+  readonly cases: readonly Case[]
   readonly parts: readonly Part[]
+  readonly isQuick: boolean
   readonly write: boolean
 }
 
 export const USAGE = `npm run bench -- [options]
-  --quick                 one round of few messages: shows that everything runs, not how fast
-  --rounds N              rounds; clients take turns in each, medians are shown (default 3)
-  --messages N            measured messages of 100 B per run, a quarter of it for 1 KiB (default 1000000)
-  --broker WHICH          embedded, real or both (default both)
+  --quick                 one round of short runs: shows that everything runs, not how fast
+  --rounds N              rounds; clients take turns in each, medians are shown (default 5)
+  --seconds N             measured seconds of each producing run (default 1)
+  --messages N            measured messages of 100 B per consuming run, a quarter of it for 1 KiB (default 1000000)
+  --broker WHICH          embedded, real or both (default: embedded for produce, latency, partitions and memory, both for java and consume)
   --clients a,b           of ${clientNames.join(', ')} (default all)
-  --only PARTS            of clients, broker, codec (default all)
-  --write                 puts the tables into benchmarks/RESULTS.md`
+  --cases a,b             rows of produce: SIZE-CODEC-PARTITIONS, as 100-none-1 or 10240-zstd-100 (default all)
+  --only PARTS            of ${PARTS.join(', ')} (default all)
+  --write                 puts the tables into benchmarks/RESULTS.md, each part as soon as it is done; other parts stay as they are`
 
-const PARTS: readonly Part[] = ['clients', 'broker', 'codec']
+const CASE_NAMES: readonly string[] = CASES.map(({ name }) => name)
 
 /** @throws Error that names the wrong argument */
 export function parseOptions(argv: readonly string[]): Options {
@@ -32,30 +43,43 @@ export function parseOptions(argv: readonly string[]): Options {
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      seconds: { type: 'string' },
       messages: { type: 'string' },
-      broker: { type: 'string', default: 'both' },
+      broker: { type: 'string' },
       clients: { type: 'string', default: clientNames.join(',') },
+      cases: { type: 'string', default: CASE_NAMES.join(',') },
       only: { type: 'string', default: PARTS.join(',') },
       write: { type: 'boolean', default: false },
     },
   })
+  const cases = listOf('--cases', values.cases, CASE_NAMES)
   return {
-    rounds: positive('--rounds', values.rounds ?? (values.quick ? '1' : '3')),
-    messages: positive('--messages', values.messages ?? (values.quick ? '100000' : '1000000')),
+    rounds: whole('--rounds', values.rounds ?? (values.quick ? '1' : '5')),
+    seconds: positive('--seconds', values.seconds ?? (values.quick ? '0.3' : '1')),
+    messages: whole('--messages', values.messages ?? (values.quick ? '100000' : '1000000')),
     brokers: brokersOf(values.broker),
     clients: listOf('--clients', values.clients, clientNames),
+    cases: CASES.filter(({ name }) => cases.includes(name)),
     parts: listOf('--only', values.only, PARTS),
+    isQuick: values.quick,
     write: values.write,
   }
 }
 
 function positive(option: string, text: string): number {
   const value = Number(text)
+  if (!Number.isFinite(value) || value <= 0) throw new Error(`${option}: ${text} is not a positive number`)
+  return value
+}
+
+function whole(option: string, text: string): number {
+  const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${option}: ${text} is not a positive whole number`)
   return value
 }
 
-function brokersOf(text: string): BrokerKind[] {
+function brokersOf(text: string | undefined): BrokerKind[] | undefined {
+  if (text === undefined) return undefined
   if (text === 'both') return ['real', 'embedded']
   if (text === 'real' || text === 'embedded') return [text]
   throw new Error(`--broker: ${text} is not one of embedded, real, both`)

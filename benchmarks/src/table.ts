@@ -10,12 +10,6 @@ export function markdownTable(head: readonly string[], rows: readonly Row[]): st
   return [line(head), line(rule), ...cells.slice(1).map(line)].join('\n')
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
 /** 1234567 as `1 235 k`, 950 as `950`. */
 export function thousands(value: number): string {
   if (!Number.isFinite(value)) return '–'

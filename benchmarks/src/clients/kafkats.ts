@@ -1,25 +1,45 @@
-import { KafkaClient } from '@kafkats/client'
-import { BATCH_BYTES, CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES, LINGER_MS } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, Workload } from '../workload.ts'
+import { CompressionType, compressionCodecs, createLz4Codec, createZstdCodec, KafkaClient } from '@kafkats/client'
+import { BATCH_BYTES, FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload, Workload } from '../workload.ts'
 
-function connectTo(workload: Workload): KafkaClient {
+function connectTo(workload: Pick<Workload, 'bootstrapServers'>): KafkaClient {
   return new KafkaClient({ clientId: 'bench', brokers: [workload.bootstrapServers], logLevel: 'error' })
 }
 
-async function openProducer(workload: Workload, values: readonly Buffer[]): Promise<BenchProducer> {
+async function registerCodecs(): Promise<void> {
+  const { lz4Library, zstdLibrary } = await import('./codecs.ts')
+  compressionCodecs.register(
+    CompressionType.Lz4,
+    createLz4Codec({ ...lz4Library, compress: lz4Library.compressFrame, uncompress: lz4Library.decompressFrame }),
+  )
+  compressionCodecs.register(CompressionType.Zstd, createZstdCodec(zstdLibrary))
+}
+
+async function openProducer(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
+  if (workload.compression !== 'none') await registerCodecs()
   const client = connectTo(workload)
   await client.connect()
   const producer = client.producer({
     acks: 'all',
-    lingerMs: LINGER_MS,
+    idempotent: true,
+    compression: workload.compression,
+    lingerMs: workload.lingerMs,
     maxBatchBytes: BATCH_BYTES,
-    maxInFlight: CALLS_IN_FLIGHT,
+    maxInFlight: IDEMPOTENT_IN_FLIGHT,
   })
-  const messages = values.map((value) => ({ value }))
-  return { send: () => producer.send(workload.topic, messages), close: () => client.disconnect() }
+  const chunks = values.map((chunk) => chunk.map((value) => ({ value })))
+  const one = chunks[0]![0]!
+  return {
+    send: (chunk) => producer.send(workload.topic, chunks[chunk]!),
+    sendOne: () => producer.send(workload.topic, one),
+    close: () => client.disconnect(),
+  }
 }
 
-async function openConsumer(workload: Workload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer> {
+async function openConsumer(
+  workload: ConsumeWorkload,
+  onMessages: (count: number, bytes: number) => void,
+): Promise<BenchConsumer> {
   const client = connectTo(workload)
   await client.connect()
   const consumer = client.consumer({
@@ -37,7 +57,7 @@ async function openConsumer(workload: Workload, onMessages: (count: number, byte
       for (const message of messages) bytes += message.value.length
       onMessages(messages.length, bytes)
     },
-    { partitionConcurrency: 3, signal: stop.signal },
+    { partitionConcurrency: workload.partitions, signal: stop.signal },
   )
   return {
     close: async () => {

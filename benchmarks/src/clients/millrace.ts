@@ -1,23 +1,44 @@
 import { Consumer } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
-import { BATCH_BYTES, CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES, LINGER_MS } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, Workload } from '../workload.ts'
+import { BATCH_BYTES, FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload } from '../workload.ts'
 
-const IN_FLIGHT = 5
-
-async function openProducer(workload: Workload, values: readonly Buffer[]): Promise<BenchProducer> {
-  const producer = new Producer({
+function producerFor(workload: ProducerWorkload): Producer {
+  return new Producer({
     clientId: 'bench',
     bootstrapServers: workload.bootstrapServers,
-    lingerMs: LINGER_MS,
+    compressionType: workload.compression,
+    lingerMs: workload.lingerMs,
     batchSize: BATCH_BYTES,
-    maxInFlightRequestsPerConnection: Math.min(CALLS_IN_FLIGHT, IN_FLIGHT),
+    maxInFlightRequestsPerConnection: IDEMPOTENT_IN_FLIGHT,
   })
-  const records = values.map((value) => ({ value }))
-  return { send: () => producer.sendAll(workload.topic, records), close: () => producer.close() }
 }
 
-function connect(workload: Workload): Consumer {
+async function openSendAll(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
+  const producer = producerFor(workload)
+  const { topic } = workload
+  const chunks = values.map((chunk) => chunk.map((value) => ({ value })))
+  const one = { topic, value: values[0]![0]! }
+  return {
+    send: (chunk) => producer.sendAll(topic, chunks[chunk]!),
+    sendOne: () => producer.send(one),
+    close: () => producer.close(),
+  }
+}
+
+async function openSend(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
+  const producer = producerFor(workload)
+  const { topic } = workload
+  const chunks = values.map((chunk) => chunk.map((value) => ({ topic, value })))
+  const one = chunks[0]![0]!
+  return {
+    send: (chunk) => Promise.all(chunks[chunk]!.map((record) => producer.send(record))),
+    sendOne: () => producer.send(one),
+    close: () => producer.close(),
+  }
+}
+
+function connect(workload: ConsumeWorkload): Consumer {
   return new Consumer({
     clientId: 'bench',
     bootstrapServers: workload.bootstrapServers,
@@ -45,7 +66,10 @@ function running(consumer: Consumer, loop: () => Promise<void>): BenchConsumer {
   }
 }
 
-async function consumeBatches(workload: Workload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer> {
+async function consumeBatches(
+  workload: ConsumeWorkload,
+  onMessages: (count: number, bytes: number) => void,
+): Promise<BenchConsumer> {
   const consumer = connect(workload)
   return running(consumer, async () => {
     for await (const batch of consumer.batches()) {
@@ -60,7 +84,10 @@ async function consumeBatches(workload: Workload, onMessages: (count: number, by
   })
 }
 
-async function consumeRecords(workload: Workload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer> {
+async function consumeRecords(
+  workload: ConsumeWorkload,
+  onMessages: (count: number, bytes: number) => void,
+): Promise<BenchConsumer> {
   const consumer = connect(workload)
   return running(consumer, async () => {
     for await (const record of consumer) onMessages(1, record.value!.length)
@@ -68,7 +95,7 @@ async function consumeRecords(workload: Workload, onMessages: (count: number, by
 }
 
 /** `sendAll`, and `batches()`: the way for many at a time, as the peers are used here. */
-export const millrace: BenchClient = { openProducer, openConsumer: consumeBatches }
+export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches }
 
-/** `for await` over single records. */
-export const millraceRecords: BenchClient = { openProducer, openConsumer: consumeRecords }
+/** One at a time: a promise for each record that is sent, and `for await` over records. */
+export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords }

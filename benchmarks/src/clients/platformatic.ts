@@ -7,25 +7,34 @@ import {
   ProduceAcks,
   Producer,
 } from '@platformatic/kafka'
-import { CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES, PARTITIONS } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, Workload } from '../workload.ts'
+import { CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload } from '../workload.ts'
 
-async function openProducer(workload: Workload, values: readonly Buffer[]): Promise<BenchProducer> {
+async function openProducer(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
   const producer = new Producer({
     clientId: 'bench',
     bootstrapBrokers: [workload.bootstrapServers],
     maxInflights: CALLS_IN_FLIGHT,
   })
-  const messages = values.map((value) => ({ topic: workload.topic, value }))
-  return { send: () => producer.send({ messages, acks: ProduceAcks.ALL }), close: () => producer.close() }
+  const chunks = values.map((chunk) => chunk.map((value) => ({ topic: workload.topic, value })))
+  const one = chunks[0]!.slice(0, 1)
+  const options = { acks: ProduceAcks.ALL, compression: workload.compression }
+  return {
+    send: (chunk) => producer.send({ ...options, messages: chunks[chunk]! }),
+    sendOne: () => producer.send({ ...options, messages: one }),
+    close: () => producer.close(),
+  }
 }
 
-async function openConsumer(workload: Workload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer> {
+async function openConsumer(
+  workload: ConsumeWorkload,
+  onMessages: (count: number, bytes: number) => void,
+): Promise<BenchConsumer> {
   const consumer = new Consumer({
     clientId: 'bench',
     groupId: `bench-${workload.topic}-${process.pid}`,
     bootstrapBrokers: [workload.bootstrapServers],
-    maxBytes: FETCH_PARTITION_BYTES * PARTITIONS,
+    maxBytes: FETCH_PARTITION_BYTES * workload.partitions,
     highWaterMark: 50_000,
   })
   const stream = await consumer.consume({

@@ -1,19 +1,78 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import type { BenchClient } from '../workload.ts'
 
-/** Loaded on demand, so that a child process holds nothing but the client that it measures. */
-const clients: Readonly<Record<string, () => Promise<BenchClient>>> = {
-  kafkajs: async () => (await import('./kafkajs.ts')).kafkajs,
-  platformatic: async () => (await import('./platformatic.ts')).platformatic,
-  kafkats: async () => (await import('./kafkats.ts')).kafkats,
-  millrace: async () => (await import('./millrace.ts')).millrace,
-  'millrace-records': async () => (await import('./millrace.ts')).millraceRecords,
+interface Entry {
+  /** Loaded on demand, so that a child process holds nothing but the client that it measures. */
+  readonly load: () => Promise<BenchClient>
+  /** How its producer is set up, for the tables. Every one has acks all. */
+  readonly producing: string
+  /** Why it cannot run here; undefined when it can. */
+  readonly missing?: () => string | undefined
+}
+
+const CONFLUENT = '@confluentinc/kafka-javascript'
+
+const clients: Readonly<Record<string, Entry>> = {
+  kafkajs: {
+    load: async () => (await import('./kafkajs.ts')).kafkajs,
+    producing: 'not idempotent: that would leave it one request in flight',
+  },
+  platformatic: {
+    load: async () => (await import('./platformatic.ts')).platformatic,
+    producing: 'not idempotent: that would leave it one request in flight',
+  },
+  kafkats: { load: async () => (await import('./kafkats.ts')).kafkats, producing: 'idempotent' },
+  confluent: {
+    load: async () => (await import('./confluent.ts')).confluent,
+    producing: 'idempotent',
+    missing: confluentMissing,
+  },
+  millrace: { load: async () => (await import('./millrace.ts')).millrace, producing: 'idempotent, `sendAll`' },
+  'millrace-single': {
+    load: async () => (await import('./millrace.ts')).millraceSingle,
+    producing: 'idempotent, `send`: one promise per record',
+  },
 }
 
 /** Names for `--clients`; `java` is run by its own perf tools. */
 export const clientNames: readonly string[] = [...Object.keys(clients), 'java']
 
+/** The client that all others are compared with, at its best for many records, and for one at a time. */
+export const OWN = 'millrace'
+export const OWN_SINGLE = 'millrace-single'
+
+export function isPeer(client: string): boolean {
+  return client !== OWN && client !== OWN_SINGLE && client !== 'java'
+}
+
 export async function loadClient(name: string): Promise<BenchClient> {
-  const load = clients[name]
-  if (load === undefined) throw new Error(`unknown client ${JSON.stringify(name)}; known: ${clientNames.join(', ')}`)
-  return load()
+  return entryOf(name).load()
+}
+
+export function producingMode(name: string): string {
+  return entryOf(name).producing
+}
+
+/** Why a client cannot be measured here, in words for a table; undefined when it can. */
+export function missingReason(name: string): string | undefined {
+  return clients[name]?.missing?.()
+}
+
+function entryOf(name: string): Entry {
+  const entry = clients[name]
+  if (entry === undefined) throw new Error(`unknown client ${JSON.stringify(name)}; known: ${clientNames.join(', ')}`)
+  return entry
+}
+
+/** Its binary is fetched by an install script of its own, which does not run with the workspace's install. */
+function confluentMissing(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${CONFLUENT}/package.json`)
+    const binary = join(dirname(manifest), 'build', 'Release', 'confluent-kafka-javascript.node')
+    return existsSync(binary) ? undefined : `${CONFLUENT} has no binary here (see README.md)`
+  } catch {
+    return `${CONFLUENT} is not installed`
+  }
 }

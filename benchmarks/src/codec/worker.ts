@@ -1,5 +1,5 @@
 // One operation of one codec in a process of its own: node worker.ts CODEC OPERATION. Prints nanoseconds per operation, or null.
-import { median } from '../table.ts'
+import { median } from '../statistics.ts'
 import { codecs, type CodecCase, type Operation } from './cases.ts'
 
 const WARMUP_MS = 700

@@ -1,0 +1,29 @@
+import type { BenchClient, ConsumeWorkload, Measurement } from '../workload.ts'
+import { mark, measurementOf, type Mark } from './mark.ts'
+
+/** Reads a filled topic from its beginning; touches every value, so that lost or skipped bytes fail the run. */
+export async function consumeLoad(client: BenchClient, workload: ConsumeWorkload): Promise<Measurement> {
+  const total = workload.warmupMessages + workload.messages
+  const done = Promise.withResolvers<Measurement>()
+  let received = 0
+  let bytes = 0
+  let startedAt = 0
+  let start: Mark | undefined
+  let finished = false
+  const consumer = await client.openConsumer(workload, (count, size) => {
+    if (finished) return
+    received += count
+    bytes += size
+    if (start === undefined && received >= workload.warmupMessages) {
+      start = mark()
+      startedAt = received
+    } else if (received >= total) {
+      finished = true
+      if (bytes !== received * workload.messageBytes) done.reject(new Error(`${bytes} bytes in ${received} messages`))
+      else done.resolve(measurementOf(start!, mark(), received - startedAt))
+    }
+  })
+  const measured = await done.promise
+  await consumer.close()
+  return measured
+}

@@ -1,0 +1,73 @@
+import { benchBroker } from './broker-bench.ts'
+import { benchCodecs } from './codec/codec-bench.ts'
+import { benchConsume, consumeRatios, consumeTables, type ConsumeResults } from './consume-bench.ts'
+import type { BrokerKind, Options, Part } from './options.ts'
+import { benchJava, brokerRatios, javaTable, type JavaResults } from './producing/java-bench.ts'
+import { benchLatency } from './producing/latency-bench.ts'
+import { benchMemory } from './producing/memory-bench.ts'
+import { benchPartitions } from './producing/partitions-bench.ts'
+import { benchProduce } from './producing/produce-bench.ts'
+import { produceTables } from './producing/produce-tables.ts'
+
+type Log = (line: string) => void
+
+/** Titles of RESULTS.md and their tables. */
+export type Sections = Map<string, string>
+
+/** Measures one part. Its sections replace those of the same title, and no others. */
+export function runPart(part: Part, options: Options, log: Log): Promise<Sections> {
+  return PART_RUNS[part](options, log)
+}
+
+const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<Sections>>> = {
+  codec: async (_, log) => new Map([['Codecs', await benchCodecs(log)]]),
+  broker: async (_, log) => new Map([['Embedded broker', await benchBroker(log)]]),
+  produce: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'Producing', async (kind) =>
+      produceTables(await benchProduce(kind, options, log), kind, options.clients),
+    ),
+  java: javaPart,
+  latency: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'One awaited send at a time', (kind) => benchLatency(kind, options, log)),
+  partitions: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'Producing to many partitions', (kind) => benchPartitions(kind, options, log)),
+  memory: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'Memory of the producer', (kind) => benchMemory(kind, options, log)),
+  consume: consumePart,
+}
+
+async function onEach(
+  kinds: readonly BrokerKind[],
+  title: string,
+  measure: (kind: BrokerKind) => Promise<string>,
+): Promise<Sections> {
+  const sections: Sections = new Map()
+  for (const kind of kinds) sections.set(titleOn(title, kind), await measure(kind))
+  return sections
+}
+
+async function javaPart(options: Options, log: Log): Promise<Sections> {
+  const all = new Map<BrokerKind, JavaResults>()
+  const sections = await onEach(options.brokers ?? ['real', 'embedded'], "Beside Java's producer", async (kind) => {
+    const results = await benchJava(kind, options, log)
+    all.set(kind, results)
+    return javaTable(results, kind)
+  })
+  if (all.size === 2) sections.set('Java against both brokers', brokerRatios(all))
+  return sections
+}
+
+async function consumePart(options: Options, log: Log): Promise<Sections> {
+  const all = new Map<BrokerKind, ConsumeResults>()
+  const sections = await onEach(options.brokers ?? ['real', 'embedded'], 'Consuming', async (kind) => {
+    const results = await benchConsume(kind, options, log)
+    all.set(kind, results)
+    return consumeTables(results)
+  })
+  if (all.size === 2 && options.clients.includes('java')) sections.set("Java's consumer on both brokers", consumeRatios(all))
+  return sections
+}
+
+function titleOn(title: string, kind: BrokerKind): string {
+  return `${title}, ${kind === 'embedded' ? 'embedded broker' : 'Apache Kafka'}`
+}

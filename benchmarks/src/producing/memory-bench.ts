@@ -1,0 +1,66 @@
+import { OWN } from '../clients/registry.ts'
+import { LINGER_MS, MEMORY_MESSAGES, MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
+import type { BrokerKind, Options } from '../options.ts'
+import { runClient } from '../run-client.ts'
+import { median } from '../statistics.ts'
+import { markdownTable, megabytes, thousands } from '../table.ts'
+import type { MemoryMeasurement } from '../workload.ts'
+import { withBroker, withTopic } from './session.ts'
+import { isReached, judged } from './verdict.ts'
+
+const MESSAGE_BYTES = 100
+const MIB = 1024 * 1024
+
+/** Java's default `buffer.memory`, which is the producer's, and what was allowed above it. */
+const ALLOWED_BYTES = 32 * MIB + 80 * MIB
+const GROWTH_MOST = 1.1
+
+/** Samples at either end that stand for the beginning and the end: one alone would tell of the garbage collector's moment. */
+const END_SAMPLES = 5
+
+/** Whether the process grows over very many messages. */
+export async function benchMemory(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
+  const messages = options.isQuick ? MEMORY_MESSAGES / MEMORY_SAMPLES : MEMORY_MESSAGES
+  const topic = 'memory'
+  const measured = await withBroker(kind, 'last', (session) =>
+    withTopic(session, topic, PARTITIONS, () =>
+      runClient({
+        kind: 'memory',
+        client: OWN,
+        topic,
+        partitions: PARTITIONS,
+        messageBytes: MESSAGE_BYTES,
+        compression: 'none',
+        lingerMs: LINGER_MS,
+        bootstrapServers: session.broker.bootstrapServers,
+        messages,
+        sampleEvery: messages / MEMORY_SAMPLES,
+      }),
+    ),
+  )
+  if (typeof measured === 'string') throw new Error(`the memory section failed: ${measured}`)
+  log(`memory: ${measured.samples.map(megabytes).join(' ')} MB`)
+  return memoryReport(measured, messages)
+}
+
+export function memoryReport(measured: MemoryMeasurement, messages: number): string {
+  const { baselineBytes, samples, peakRssBytes, messagesPerSecond } = measured
+  const first = median(samples.slice(0, END_SAMPLES))
+  const last = median(samples.slice(-END_SAMPLES))
+  const rows = [
+    ['before the first message, MB', megabytes(baselineBytes), ''],
+    [`over the first ${END_SAMPLES} samples, MB`, megabytes(first), ''],
+    [`over the last ${END_SAMPLES} samples, MB`, megabytes(last), ''],
+    ['last ÷ first', judged(last / first, { most: GROWTH_MOST }), `≤ ${GROWTH_MOST}`],
+    ['highest sample ÷ first', judged(Math.max(...samples) / first, { most: GROWTH_MOST }), `≤ ${GROWTH_MOST}`],
+    ['peak of the whole process, MB', within(peakRssBytes), `≤ ${megabytes(ALLOWED_BYTES)}`],
+    ['peak above what was there before, MB', within(peakRssBytes - baselineBytes), `≤ ${megabytes(ALLOWED_BYTES)}`],
+  ]
+  const table = markdownTable([`resident memory, ${thousands(messages)} messages`, 'measured', 'wanted'], rows)
+  const all = samples.map(megabytes).join(' ')
+  return `${table}\n\n\`sendAll\`, ${MESSAGE_BYTES} B, ${PARTITIONS} partitions, ${thousands(messagesPerSecond)} messages/s; \`bufferMemory\` 32 MiB. Every ${thousands(messages / MEMORY_SAMPLES)} messages, in MB: ${all}.`
+}
+
+function within(bytes: number): string {
+  return `${megabytes(bytes)} ${isReached(bytes, { most: ALLOWED_BYTES }) ? '✓' : '✗'}`
+}

@@ -1,0 +1,79 @@
+import { startBroker, type BenchBroker, type Keep } from '../brokers.ts'
+import { LINGER_MS, WARMUP_TIME_SHARE } from '../limits.ts'
+import type { BrokerKind } from '../options.ts'
+import { runClient, type Attempt } from '../run-client.ts'
+import { connectTopics, type Topics } from '../topics.ts'
+import type { Compression, ProduceMeasurement } from '../workload.ts'
+
+/** A broker that is measured against, and the door to its topics. */
+export interface Session {
+  readonly broker: BenchBroker
+  readonly topics: Topics
+}
+
+/** A broker for the time of `body`, whatever becomes of it. */
+export async function withBroker<Result>(
+  kind: BrokerKind,
+  keep: Keep,
+  body: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const broker = await startBroker(kind, keep)
+  try {
+    const topics = await connectTopics(broker.bootstrapServers)
+    try {
+      return await body({ broker, topics })
+    } finally {
+      await topics.close()
+    }
+  } finally {
+    await broker.stop()
+  }
+}
+
+/** A new topic for the time of `body`. */
+export async function withTopic<Result>(
+  { topics }: Session,
+  topic: string,
+  partitions: number,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  await topics.create(topic, partitions)
+  try {
+    return await body()
+  } finally {
+    await topics.remove(topic)
+  }
+}
+
+export interface FullLoad {
+  readonly client: string
+  readonly messageBytes: number
+  readonly compression: Compression
+  readonly partitions: number
+  readonly seconds: number
+  readonly round: number
+}
+
+/** One client at full speed on a topic of its own. A run whose acknowledged messages are not all stored has failed. */
+export function produceOnce(session: Session, load: FullLoad): Promise<Attempt<ProduceMeasurement>> {
+  const { client, messageBytes, compression, partitions, seconds } = load
+  const topic = `p-${messageBytes}-${compression}-${partitions}-${client}-${load.round}`
+  return withTopic(session, topic, partitions, async () => {
+    const measured = await runClient({
+      kind: 'produce',
+      client,
+      topic,
+      partitions,
+      messageBytes,
+      compression,
+      bootstrapServers: session.broker.bootstrapServers,
+      brokerPid: session.broker.pid,
+      lingerMs: LINGER_MS,
+      warmupMs: seconds * WARMUP_TIME_SHARE * 1000,
+      measureMs: seconds * 1000,
+    })
+    if (typeof measured === 'string') return measured
+    const stored = await session.topics.stored(topic)
+    return stored < measured.acknowledged ? `${stored} of ${measured.acknowledged} acknowledged messages are stored` : measured
+  })
+}
