@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { appendTo, batchOf, openLog, readAll } from '../../test/log-fixtures.ts'
 import { crc32c } from '@millrace/records/internal'
 import { MemoryStorage } from '../storage/memory-storage.ts'
-import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
+import { producersOfSnapshot, producerSnapshotOf } from './producer-snapshot.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { ProducerEntry } from './producer-entry.ts'
 import { LogError } from './log-error.ts'
@@ -74,8 +74,8 @@ test('snapshots read back as they were written, and any other bytes as none', ()
   const entry = new ProducerEntry(4242, 3)
   entry.addBatch(3, 17, 99, 4, 1_700_000_000_000)
   const idle = new ProducerEntry(7, 0)
-  const bytes = encodeProducerSnapshot([entry, idle])
-  expect(decodeProducerSnapshot(bytes)).toEqual([entry, idle])
+  const bytes = producerSnapshotOf([entry, idle])
+  expect(producersOfSnapshot(bytes)).toEqual([entry, idle])
   fc.assert(
     fc.property(
       fc.nat({ max: bytes.length - 1 }),
@@ -84,8 +84,8 @@ test('snapshots read back as they were written, and any other bytes as none', ()
       (at, flip, size) => {
         const other = Buffer.from(bytes)
         other[at] = other[at]! ^ flip
-        expect(decodeProducerSnapshot(other)).toBeNull()
-        expect(decodeProducerSnapshot(bytes.subarray(0, size))).toBeNull()
+        expect(producersOfSnapshot(other)).toBeNull()
+        expect(producersOfSnapshot(bytes.subarray(0, size))).toBeNull()
       },
     ),
   )

@@ -1,4 +1,4 @@
-import { baseOffset, lastOffset, partitionLeaderEpoch } from '@millrace/records/internal'
+import { baseOffset, isControl, lastOffset, partitionLeaderEpoch } from '@millrace/records/internal'
 import { PRODUCER_RECALL_BYTES } from '../limits.ts'
 import type { Storage } from '../storage/storage.ts'
 import { BatchScanner } from './batch-scanner.ts'
@@ -125,7 +125,9 @@ function loadProducers(
     if (next <= from) continue
     const scanner = new BatchScanner(segment.file, from > segment.baseOffset ? segment.positionBefore(from) : 0)
     while (scanner.next()) {
-      if (lastOffset(scanner.buffer, scanner.at) >= from) producers.update(scanner.buffer, scanner.at)
+      if (lastOffset(scanner.buffer, scanner.at) < from) continue
+      if (isControl(scanner.buffer, scanner.at)) scanner.load()
+      producers.update(scanner.buffer, scanner.at)
     }
   }
   producers.advanceTo(logEndOffset)

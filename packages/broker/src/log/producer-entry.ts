@@ -56,6 +56,15 @@ export class ProducerEntry {
     this.lastTimestamp = timestamp
   }
 
+  /** Notes the marker that ends its transaction. */
+  endTransaction(producerEpoch: number, timestamp: number, coordinatorEpoch: number): void {
+    if (producerEpoch !== this.producerEpoch) this.batches.length = 0
+    this.producerEpoch = producerEpoch
+    this.coordinatorEpoch = coordinatorEpoch
+    this.currentTxnFirstOffset = -1
+    this.lastTimestamp = timestamp
+  }
+
   /** Notes a batch that came before the newest one and after all others remembered. */
   addOlderBatch(batch: ProducerBatch): void {
     this.batches.splice(-1, 0, batch)

@@ -1,5 +1,7 @@
+import { KafkaError } from '@millrace/protocol'
 import {
   NO_VALUE,
+  RecordBatch,
   baseSequence,
   isControl,
   isTransactional,
@@ -9,12 +11,14 @@ import {
   maxTimestamp,
   producerEpoch,
   producerId,
+  readEndTransactionMarker,
+  recordCount,
 } from '@millrace/records/internal'
 import type { Storage } from '../storage/storage.ts'
 import { LogError } from './log-error.ts'
 import { SNAPSHOT_SUFFIX, offsetFileName, offsetOfFileName } from './log-files.ts'
 import { ProducerEntry, type ProducerBatch } from './producer-entry.ts'
-import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
+import { producersOfSnapshot, producerSnapshotOf } from './producer-snapshot.ts'
 
 const SEQUENCE_MAX = 0x7fff_ffff
 
@@ -60,7 +64,7 @@ export class ProducerState {
 
   /**
    * Whether the batch at the start of `batch` may be appended. Returns the batch it repeats, or null when it is new and in sequence.
-   * Throws LogError INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
+   * Throws LogError INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, or INVALID_TXN_STATE for a batch beside the producer's open transaction.
    */
   check(batch: Buffer, origin: 'client' | 'coordinator', where: string): ProducerBatch | null {
     const id = producerId(batch, 0)
@@ -76,10 +80,16 @@ export class ProducerState {
       throw new LogError('INVALID_PRODUCER_EPOCH', `${where}: producer ${id} has epoch ${entry.producerEpoch}, not ${epoch}`)
     }
     if (origin === 'client') checkSequence(entry, epoch, first, where)
+    if (entry.currentTxnFirstOffset !== NO_VALUE && !isTransactional(batch, 0)) {
+      throw new LogError(
+        'INVALID_TXN_STATE',
+        `${where}: producer ${id} is in a transaction that began at ${entry.currentTxnFirstOffset}`,
+      )
+    }
     return null
   }
 
-  /** Accounts for a batch that is in the log: after an append, and when the log is read again. */
+  /** Accounts for a batch that is in the log: after an append, and when the log is read again. Of a control batch `buffer` has all bytes. */
   update(buffer: Buffer, at: number): void {
     this.#endOffset = lastOffset(buffer, at) + 1
     const id = producerId(buffer, at)
@@ -90,18 +100,10 @@ export class ProducerState {
       entry = new ProducerEntry(id, epoch)
       this.#producers.set(id, entry)
     }
-    const timestamp = maxTimestamp(buffer, at)
-    if (isControl(buffer, at)) {
-      // A transaction marker of a log that a Kafka wrote: it ends the transaction and carries no sequence.
-      if (epoch !== entry.producerEpoch) entry.batches.length = 0
-      entry.producerEpoch = epoch
-      entry.lastTimestamp = timestamp
-      entry.currentTxnFirstOffset = NO_VALUE
-      return
-    }
+    if (isControl(buffer, at)) return endTransaction(entry, buffer, at)
     const last = lastOffset(buffer, at)
     const delta = lastOffsetDelta(buffer, at)
-    entry.addBatch(epoch, lastSequence(buffer, at), last, delta, timestamp)
+    entry.addBatch(epoch, lastSequence(buffer, at), last, delta, maxTimestamp(buffer, at))
     if (isTransactional(buffer, at) && entry.currentTxnFirstOffset === NO_VALUE) entry.currentTxnFirstOffset = last - delta
   }
 
@@ -134,7 +136,7 @@ export class ProducerState {
   /** Writes a snapshot at `endOffset`, unless nothing came since the last one. */
   takeSnapshot(): void {
     if (this.#endOffset <= this.#snapshotOffset) return
-    this.#storage.writeFile(this.#snapshotPath(this.#endOffset), encodeProducerSnapshot(this.#producers.values()))
+    this.#storage.writeFile(this.#snapshotPath(this.#endOffset), producerSnapshotOf(this.#producers.values()))
     this.#snapshots = [...this.#snapshots.filter((offset) => offset < this.#endOffset), this.#endOffset]
     this.#snapshotOffset = this.#endOffset
   }
@@ -148,7 +150,7 @@ export class ProducerState {
     this.#removeSnapshots((offset) => offset > logEndOffset || offset <= logStartOffset)
     for (let newest = this.#snapshots.at(-1); newest !== undefined; newest = this.#snapshots.at(-1)) {
       const bytes = this.#storage.readFile(this.#snapshotPath(newest))
-      const entries = bytes === null ? null : decodeProducerSnapshot(bytes)
+      const entries = bytes === null ? null : producersOfSnapshot(bytes)
       if (entries !== null) {
         for (const entry of entries) this.#producers.set(entry.producerId, entry)
         this.#endOffset = newest
@@ -181,6 +183,29 @@ export class ProducerState {
 
   #snapshotPath(offset: number): string {
     return `${this.#directory}/${offsetFileName(offset, SNAPSHOT_SUFFIX)}`
+  }
+}
+
+/**
+ * A transaction marker, of a log that a Kafka wrote: it ends the transaction and carries no sequence. `ProducerAppendInfo.appendEndTxnMarker`. One
+ * whose record cannot be read says nothing of its coordinator; that the log is sound is not checked here.
+ */
+function endTransaction(entry: ProducerEntry, buffer: Buffer, at: number): void {
+  if (recordCount(buffer, at) === 0) return
+  entry.endTransaction(
+    producerEpoch(buffer, at),
+    maxTimestamp(buffer, at),
+    coordinatorEpochOf(buffer, at) ?? entry.coordinatorEpoch,
+  )
+}
+
+function coordinatorEpochOf(buffer: Buffer, at: number): number | null {
+  try {
+    for (const record of new RecordBatch(buffer, at, {})) return readEndTransactionMarker(record)?.coordinatorEpoch ?? null
+    return null
+  } catch (error) {
+    if (error instanceof KafkaError) return null
+    throw error
   }
 }
 
