@@ -44,7 +44,7 @@ export class Accumulator {
   constructor(config: AccumulatorConfig) {
     this.#config = config
     this.#memoryFree = config.bufferMemory
-    this.#pool = new BufferPool(config.batchSize)
+    this.#pool = new BufferPool(config.batchSize, config.bufferMemory)
   }
 
   get memoryFree(): number {

@@ -1,4 +1,4 @@
-import { POOLED_BUFFERS_MAX, SMALLEST_BUFFER_DIVISOR } from './limits.ts'
+import { POOLED_MEMORY, SMALLEST_BUFFER_DIVISOR } from './limits.ts'
 
 /** Buffers of batches that are done, for batches to come: of `batchSize`, of parts of it for small batches, and with compression of multiples. */
 export class BufferPool {
@@ -6,8 +6,11 @@ export class BufferPool {
   readonly #free = new Map<number, Buffer[]>()
   #freeBytes = 0
 
-  constructor(batchSize: number) {
+  readonly #mostBytes: number
+
+  constructor(batchSize: number, bufferMemory: number) {
     this.#batchSize = batchSize
+    this.#mostBytes = bufferMemory * POOLED_MEMORY
   }
 
   take(size: number): Buffer | undefined {
@@ -19,10 +22,9 @@ export class BufferPool {
   /** Keeps the buffer if its size is a usual one and there is room. Nobody else may hold it. */
   give(buffer: Buffer): void {
     const size = buffer.length
-    const most = this.#batchSize * POOLED_BUFFERS_MAX
-    if (!this.#isUsual(size) || size > most) return
+    if (!this.#isUsual(size) || size > this.#mostBytes) return
     let same = this.#free.get(size)
-    if (this.#freeBytes + size > most) {
+    if (this.#freeBytes + size > this.#mostBytes) {
       if (same !== undefined && same.length > 0) return
       // Full of sizes that are not asked for any more.
       this.#free.clear()

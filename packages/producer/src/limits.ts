@@ -12,8 +12,8 @@ export const PRODUCER_EPOCH_MAX = 0x7fff
 /** Sequences are int31 and wrap to zero (Kafka: DefaultRecordBatch.incrementSequence). */
 export const SEQUENCE_MODULUS = 0x8000_0000
 
-/** As many bytes of buffers as this many times `batchSize` are kept for batches to come. */
-export const POOLED_BUFFERS_MAX = 256
+/** The part of `bufferMemory` that is kept, beside what is in use, in buffers for batches to come. */
+export const POOLED_MEMORY = 0.25
 
 /** Batches of one producer that are compressed off the event loop at a time: as many as libuv has threads by default. */
 export const COMPRESSIONS_OFF_LOOP_MAX = 4
