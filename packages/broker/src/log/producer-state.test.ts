@@ -175,7 +175,7 @@ describe('what goes away', () => {
     log.close()
     expect(snapshots()).toEqual([...bases.slice(1), 8])
     storage.writeFile('t-0/00000000000000000001.snapshot', Buffer.from('stray'))
-    storage.writeFile('t-0/00000000000000000099.snapshot', Buffer.from('beyond the end'))
+    storage.writeFile('t-0/00000000000000000099.snapshot', storage.readFile('t-0/00000000000000000008.snapshot')!)
     log = openLog(storage, { config })
     for (const stray of [1, 99]) expect(snapshots()).not.toContain(stray)
     for (let sequence = 3; sequence < 8; sequence++) expect(send(log, { sequence })).toMatchObject({ duplicate: true })
