@@ -8,6 +8,8 @@ interface Entry {
   readonly load: () => Promise<BenchClient>
   /** How its producer is set up, for the tables. Every one has acks all. */
   readonly producing: string
+  /** How it is handed many messages. */
+  readonly calls: string
   /** Why it cannot run here; undefined when it can. */
   readonly missing?: () => string | undefined
 }
@@ -17,22 +19,26 @@ const CONFLUENT = '@confluentinc/kafka-javascript'
 const clients: Readonly<Record<string, Entry>> = {
   kafkajs: {
     load: async () => (await import('./kafkajs.ts')).kafkajs,
-    producing: 'not idempotent: that would leave it one request in flight',
+    producing: 'not idempotent, which would leave it one request in flight',
+    calls: '`send` of an array; it gathers no batches',
   },
   platformatic: {
     load: async () => (await import('./platformatic.ts')).platformatic,
-    producing: 'not idempotent: that would leave it one request in flight',
+    producing: 'not idempotent, which would leave it one request in flight',
+    calls: '`send` of an array; it gathers no batches',
   },
-  kafkats: { load: async () => (await import('./kafkats.ts')).kafkats, producing: 'idempotent' },
+  kafkats: { load: async () => (await import('./kafkats.ts')).kafkats, producing: 'idempotent', calls: '`send` of an array' },
   confluent: {
     load: async () => (await import('./confluent.ts')).confluent,
     producing: 'idempotent',
+    calls: '`send` of an array',
     missing: confluentMissing,
   },
-  millrace: { load: async () => (await import('./millrace.ts')).millrace, producing: 'idempotent, `sendAll`' },
+  millrace: { load: async () => (await import('./millrace.ts')).millrace, producing: 'idempotent', calls: '`sendAll`' },
   'millrace-single': {
     load: async () => (await import('./millrace.ts')).millraceSingle,
-    producing: 'idempotent, `send`: one promise per record',
+    producing: 'idempotent',
+    calls: '`send`, one promise per record',
   },
 }
 
@@ -51,8 +57,8 @@ export async function loadClient(name: string): Promise<BenchClient> {
   return entryOf(name).load()
 }
 
-export function producingMode(name: string): string {
-  return entryOf(name).producing
+export function producingMode(name: string): { readonly producing: string; readonly calls: string } {
+  return entryOf(name)
 }
 
 /** Why a client cannot be measured here, in words for a table; undefined when it can. */

@@ -16,9 +16,8 @@ export type LatencyResults = Map<string, Attempt<LatencyMeasurement>[]>
 /** One awaited message after another: p50 and p99 of each client, which take turns in each round. */
 export async function benchLatency(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
   // A single record is sent with `send`, whichever way many are sent.
-  const clients = options.clients.filter(
-    (client) => client !== 'java' && client !== OWN_SINGLE && missingReason(client) === undefined,
-  )
+  const requested = options.clients.filter((client) => client !== 'java' && client !== OWN_SINGLE)
+  const clients = requested.filter((client) => missingReason(client) === undefined)
   const results: LatencyResults = new Map(clients.map((client) => [client, []]))
   await withBroker(kind, 'last', async (session) => {
     for (let round = 0; round < options.rounds; round++) {
@@ -45,7 +44,7 @@ export async function benchLatency(kind: BrokerKind, options: Options, log: (lin
       }
     }
   })
-  return `${latencyTable(results)}\n\n${NOTE}\n\n${modes(clients)}`
+  return `${latencyTable(results)}\n\n${NOTE}\n\n${modes(requested, 'one')}`
 }
 
 const NOTE = `${LATENCY_MESSAGES} messages of ${MESSAGE_BYTES} B to one partition in each round, after ${LATENCY_WARMUP_MESSAGES}; each is acknowledged before the next is sent. Linger 0 for those that have one.`

@@ -6,6 +6,7 @@ import { median } from '../statistics.ts'
 import { digits, markdownTable, megabytes, thousands, type Row } from '../table.ts'
 import type { ProduceMeasurement } from '../workload.ts'
 import { sizeText, type Case } from './cases.ts'
+import { codecMicros } from './codec-floor.ts'
 import type { CaseResults } from './produce-bench.ts'
 import { judged, judgedUnless, limitOf, type Wanted } from './verdict.ts'
 
@@ -25,7 +26,7 @@ export function produceTables(results: ReadonlyMap<Case, CaseResults>, kind: Bro
     const ofSize = [...results].filter(([{ messageBytes }]) => messageBytes === bytes)
     return `### ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
   })
-  return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients)].join('\n\n')
+  return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients, 'many')].join('\n\n')
 }
 
 /** The best peer of a row in one figure; NaN and no name when none was measured. */
@@ -55,6 +56,7 @@ export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: Brok
     '`sendAll` ÷ it, ≥ 2',
     '`send` ÷ it, ≥ 2',
     'best peer, µs',
+    'codec alone, µs',
     '`sendAll` ÷ it, ≤ 1/3',
     '`send` ÷ it, ≤ 1/2',
     'loop delay p99 ms, < 20',
@@ -72,6 +74,7 @@ export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: Brok
       judgedUnless(limits[0]!, medianOf(own, 'messagesPerSecond') / rate.value, RATE),
       judgedUnless(limits[1]!, medianOf(single, 'messagesPerSecond') / rate.value, RATE),
       `${digits(cpu.value)} ${cpu.client}`,
+      one.compression === 'none' ? '' : digits(codecMicros(one.messageBytes, one.compression)),
       judged(medianOf(own, 'cpuMicrosPerMessage') / cpu.value, CPU),
       judged(medianOf(single, 'cpuMicrosPerMessage') / cpu.value, CPU_SINGLE),
       [own, single].map((attempts) => judged(medianOf(attempts, 'loopDelayP99Ms'), LOOP_DELAY_MS)).join(', '),
@@ -83,7 +86,8 @@ export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: Brok
 
 const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were. Where two figures
-stand in a cell, they are of \`sendAll\` and of \`send\`.`
+stand in a cell, they are of \`sendAll\` and of \`send\`. \`codec alone\` is what the compression of full batches costs by itself per message, which no client
+can do without: where it is more than a third of the best peer's CPU, a third is out of reach.`
 
 function detailTable(results: readonly (readonly [Case, CaseResults])[]): string {
   const head = [
@@ -120,12 +124,14 @@ function detailTable(results: readonly (readonly [Case, CaseResults])[]): string
 }
 
 /** What each client was told, and which could not be measured. */
-export function modes(clients: readonly string[]): string {
+export function modes(clients: readonly string[], sent: 'many' | 'one'): string {
   const lines = clients
     .filter((client) => client !== 'java')
     .map((client) => {
       const missing = missingReason(client)
-      return missing === undefined ? `- ${client}: ${producingMode(client)}` : `- ${client}: not installed: ${missing}`
+      if (missing !== undefined) return `- ${client}: not measured: ${missing}`
+      const { producing, calls } = producingMode(client)
+      return `- ${client}: ${producing}${sent === 'many' ? `; ${calls}` : ''}`
     })
   return `All with acks all.\n\n${lines.join('\n')}`
 }
