@@ -83,3 +83,13 @@ test('the list of what is served is that of the handlers', () => {
   const listed = [...section.matchAll(/[A-Z][A-Za-z]+/g)].map(([name]) => name)
   expect(listed.toSorted()).toEqual(allHandlers.map(({ api }) => api.name).toSorted())
 })
+
+test('the selectors of each API are those of its handler', () => {
+  const table = /\| selectors \| APIs \|\n\|.*\n((?:\|.*\n)*)/.exec(README)?.[1] ?? ''
+  const listed = [...table.matchAll(/^\| (.*) \| (.*) \|$/gm)].flatMap(([, selectors, apis]) => {
+    const names = [...selectors!.matchAll(/`(\w+)`/g)].map(([, name]) => name)
+    return apis!.split(', ').map((api) => [api, names])
+  })
+  const served = allHandlers.map(({ api, errors }) => [api.name, [...errors.selectors]])
+  expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(served))
+})
