@@ -3,19 +3,23 @@ import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions }
 import type { ClientOptions } from '@millrace/client'
 import { COMPRESSION_TYPES, type CompressionType } from '@millrace/records/internal'
 import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
+import type { ProducerInterceptor } from './interceptor.ts'
 import type { Bytes } from './record.ts'
+import type { Serializer } from './serializer.ts'
+import type { TraceContextInjector } from './trace-context.ts'
 
 /** Whose word a send waits for: every in-sync replica's, the leader's, or nobody's. */
 export type Acks = 'all' | 1 | 0
 
 /**
- * Chooses a partition for a record that names none, in place of the built-in choice. It must return a whole number
- * from 0 to `partitionCount` - 1; anything else fails the send.
+ * Chooses a partition for a record that names none, in place of the built-in choice. The key is as it will be stored: what `keySerializer` made of it,
+ * or, without one, what was given; a string stands for its UTF-8 bytes, and null is no key. It must return a whole number from 0 to
+ * `partitionCount` - 1; anything else fails the send, as does what it throws (`PARTITIONER_FAILED`).
  */
 export type Partitioner = (topic: string, key: Bytes, partitionCount: number) => number
 
 /** Names and defaults are Java's (`acks`, `linger.ms`, `batch.size`, ...); see also `ClientOptions`. */
-export interface ProducerOptions extends ClientOptions {
+export interface ProducerOptions<Key = Bytes, Value = Bytes> extends ClientOptions {
   /** Default `'all'`. */
   readonly acks?: Acks
   /** How long a batch waits for company before it is sent. Default 5. */
@@ -53,7 +57,22 @@ export interface ProducerOptions extends ClientOptions {
   readonly partitionerAdaptivePartitioningEnable?: boolean
   /** A broker that takes nothing for this long gets no records without a key. Default 0: it gets its share. Needs adaptive partitioning. */
   readonly partitionerAvailabilityTimeoutMs?: number
+  /** Makes bytes of keys. Default: keys are bytes or strings. */
+  readonly keySerializer?: Serializer<Key>
+  /** Makes bytes of values. Default: values are bytes or strings. */
+  readonly valueSerializer?: Serializer<Value>
+  /** Called in their order for each record. Default: none. */
+  readonly interceptors?: ReadonlyArray<ProducerInterceptor<NoInfer<Key>, NoInfer<Value>>>
+  /**
+   * Puts the trace context of the caller into a record's headers. With OpenTelemetry: `(carrier) => propagation.inject(context.active(), carrier)`.
+   * Called within `send`, `sendAll` and `post`, once per record. Default: none.
+   */
+  readonly injectTraceContext?: TraceContextInjector<NoInfer<Key>, NoInfer<Value>>
 }
+
+/** Keys and values that are neither strings nor bytes need a serializer. */
+export type RequiredSerializers<Key, Value> = ([Key] extends [Bytes] ? unknown : { readonly keySerializer: Serializer<Key> }) &
+  ([Value] extends [Bytes] ? unknown : { readonly valueSerializer: Serializer<Value> })
 
 /** Every option, with its default filled in. */
 export interface ProducerConfig {
@@ -76,7 +95,15 @@ export interface ProducerConfig {
   readonly partitionerIgnoreKeys: boolean
   readonly partitionerAdaptivePartitioningEnable: boolean
   readonly partitionerAvailabilityTimeoutMs: number
+  readonly keySerializer: Serializer<unknown> | null
+  readonly valueSerializer: Serializer<unknown> | null
+  readonly interceptors: ReadonlyArray<ProducerInterceptor<unknown, unknown>>
+  readonly injectTraceContext: TraceContextInjector | null
 }
+
+const INTERCEPTOR_METHODS = ['onSend', 'onAcknowledgement', 'close'] as const
+
+type AnyProducerOptions = ProducerOptions<never, never>
 
 const PRODUCER_OPTION_NAMES: readonly string[] = [
   ...CLIENT_OPTION_NAMES,
@@ -97,13 +124,17 @@ const PRODUCER_OPTION_NAMES: readonly string[] = [
   'partitionerIgnoreKeys',
   'partitionerAdaptivePartitioningEnable',
   'partitionerAvailabilityTimeoutMs',
+  'keySerializer',
+  'valueSerializer',
+  'interceptors',
+  'injectTraceContext',
 ]
 
 /**
  * Checks the producer's own options and fills in the defaults; `ClusterClient` checks the rest.
  * @throws {ConfigError}
  */
-export function resolveProducerOptions(options: ProducerOptions): ProducerConfig {
+export function resolveProducerOptions(options: AnyProducerOptions): ProducerConfig {
   refuseUnknownOptions(options, PRODUCER_OPTION_NAMES)
   const acks = acksOption(options.acks)
   const requestTimeoutMs = integerOption(options, 'requestTimeoutMs', 30_000, 1)
@@ -127,11 +158,15 @@ export function resolveProducerOptions(options: ProducerOptions): ProducerConfig
     retryBackoffMaxMs: integerOption(options, 'retryBackoffMaxMs', 1_000, 0),
     maxInFlightRequestsPerConnection: inFlightOption(options, enableIdempotence),
     ...partitioningOptions(options),
+    keySerializer: serializerOption(options, 'keySerializer'),
+    valueSerializer: serializerOption(options, 'valueSerializer'),
+    interceptors: interceptorsOption(options.interceptors),
+    injectTraceContext: injectorOption(options),
   }
 }
 
 /** Each level is checked, also those that are of no use now: Java's ranges and defaults (CompressionType.java, GzipCompression.java). */
-function compressionLevelOption(options: ProducerOptions, type: CompressionType): number | undefined {
+function compressionLevelOption(options: AnyProducerOptions, type: CompressionType): number | undefined {
   const gzip = integerOption(options, 'compressionGzipLevel', -1, -1, 9)
   if (gzip === 0) throw new ConfigError('compressionGzipLevel', gzip, '-1 or an integer from 1 to 9')
   const lz4 = integerOption(options, 'compressionLz4Level', 9, 1, 17)
@@ -146,7 +181,7 @@ function acksOption(acks: unknown): -1 | 0 | 1 {
   throw new ConfigError('acks', acks, "'all', 1 or 0")
 }
 
-function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean {
+function idempotenceOption(options: AnyProducerOptions, acks: -1 | 0 | 1): boolean {
   const value = booleanOption(options, 'enableIdempotence', acks === -1)
   if (value && acks !== -1)
     throw new ConfigError('enableIdempotence', value, `false while acks is ${acks}: idempotence needs acks 'all'`)
@@ -154,13 +189,13 @@ function idempotenceOption(options: ProducerOptions, acks: -1 | 0 | 1): boolean 
 }
 
 /** A batch takes its memory at once. */
-function bufferMemoryOption(options: ProducerOptions, batchSize: number): number {
+function bufferMemoryOption(options: AnyProducerOptions, batchSize: number): number {
   const value = integerOption(options, 'bufferMemory', 33_554_432, 1, Number.MAX_SAFE_INTEGER)
   if (value < batchSize) throw new ConfigError('bufferMemory', value, `at least batchSize, which is ${batchSize}`)
   return value
 }
 
-function inFlightOption(options: ProducerOptions, idempotent: boolean): number {
+function inFlightOption(options: AnyProducerOptions, idempotent: boolean): number {
   const value = integerOption(options, 'maxInFlightRequestsPerConnection', IDEMPOTENT_IN_FLIGHT_MAX, 1)
   if (idempotent && value > IDEMPOTENT_IN_FLIGHT_MAX) {
     const allowed = `1 to ${IDEMPOTENT_IN_FLIGHT_MAX} while enableIdempotence is true: brokers remember no more batches`
@@ -170,7 +205,7 @@ function inFlightOption(options: ProducerOptions, idempotent: boolean): number {
 }
 
 /** As in Java, a default that is too short grows, and a value that is too short is refused. */
-function deliveryTimeoutOption(options: ProducerOptions, lingerMs: number, requestTimeoutMs: number): number {
+function deliveryTimeoutOption(options: AnyProducerOptions, lingerMs: number, requestTimeoutMs: number): number {
   const least = lingerMs + requestTimeoutMs
   if (options.deliveryTimeoutMs === undefined) return Math.max(120_000, least)
   const value = integerOption(options, 'deliveryTimeoutMs', 120_000, 1)
@@ -183,7 +218,7 @@ type Partitioning = Pick<
   'partitioner' | 'partitionerIgnoreKeys' | 'partitionerAdaptivePartitioningEnable' | 'partitionerAvailabilityTimeoutMs'
 >
 
-function partitioningOptions(options: ProducerOptions): Partitioning {
+function partitioningOptions(options: AnyProducerOptions): Partitioning {
   const partitioner = partitionerOption(options.partitioner)
   const partitionerIgnoreKeys = booleanOption(options, 'partitionerIgnoreKeys', false)
   const isAdaptive = booleanOption(options, 'partitionerAdaptivePartitioningEnable', true)
@@ -202,7 +237,7 @@ function partitioningOptions(options: ProducerOptions): Partitioning {
   }
 }
 
-function booleanOption(options: ProducerOptions, name: keyof ProducerOptions, byDefault: boolean): boolean {
+function booleanOption(options: AnyProducerOptions, name: keyof AnyProducerOptions, byDefault: boolean): boolean {
   const value: unknown = options[name]
   if (value === undefined) return byDefault
   if (typeof value !== 'boolean') throw new ConfigError(name, value, 'true or false')
@@ -213,4 +248,35 @@ function partitionerOption(partitioner: unknown): Partitioner | 'roundRobin' | n
   if (partitioner === undefined) return null
   if (partitioner === 'roundRobin' || typeof partitioner === 'function') return partitioner as Partitioner | 'roundRobin'
   throw new ConfigError('partitioner', partitioner, "'roundRobin' or a function of topic, key and partition count")
+}
+
+function functionOption(options: AnyProducerOptions, name: keyof AnyProducerOptions, allowed: string): unknown {
+  const value: unknown = options[name]
+  if (value === undefined) return null
+  if (typeof value !== 'function') throw new ConfigError(name, value, allowed)
+  return value
+}
+
+function serializerOption(options: AnyProducerOptions, name: 'keySerializer' | 'valueSerializer'): Serializer<unknown> | null {
+  return functionOption(options, name, 'a function of data, topic and headers') as Serializer<unknown> | null
+}
+
+function injectorOption(options: AnyProducerOptions): TraceContextInjector | null {
+  return functionOption(options, 'injectTraceContext', 'a function of a carrier and the record') as TraceContextInjector | null
+}
+
+function interceptorsOption(interceptors: unknown): ReadonlyArray<ProducerInterceptor<unknown, unknown>> {
+  if (interceptors === undefined) return []
+  if (!Array.isArray(interceptors)) throw new ConfigError('interceptors', interceptors, 'an array of interceptors')
+  for (const [index, interceptor] of interceptors.entries()) {
+    const name = `interceptors[${index}]`
+    if (typeof interceptor !== 'object' || interceptor === null) throw new ConfigError(name, interceptor, 'an object')
+    const methods = INTERCEPTOR_METHODS.filter((method) => (interceptor as Record<string, unknown>)[method] !== undefined)
+    if (methods.length === 0) throw new ConfigError(name, interceptor, `an object with ${INTERCEPTOR_METHODS.join(' or ')}`)
+    for (const method of methods) {
+      const value = (interceptor as Record<string, unknown>)[method]
+      if (typeof value !== 'function') throw new ConfigError(`${name}.${method}`, value, 'a function')
+    }
+  }
+  return [...(interceptors as Array<ProducerInterceptor<unknown, unknown>>)]
 }

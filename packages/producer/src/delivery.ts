@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import type { Acknowledgement } from './acknowledgement.ts'
 import { reportFault } from './events.ts'
 import type { RecordMetadata } from './record.ts'
 
@@ -20,15 +21,32 @@ export interface SendAllResult {
   readonly ranges: readonly DeliveredRange[]
 }
 
+/** A record of a `sendAll` that was wrong and not sent. */
+export interface RefusedRecord {
+  /** Its place in the call, from 0. */
+  readonly index: number
+  readonly error: KafkaError
+}
+
 /** Some or all records of a `sendAll` were not stored. `code`, `retriable` and `cause` are the first failure's. */
 export class SendAllError extends KafkaError {
   override readonly name: string = 'SendAllError'
   readonly topic: string
   /** What was stored nevertheless. */
   readonly delivered: readonly DeliveredRange[]
+  /** All that were not stored, refused or not. */
   readonly failedCount: number
+  /** Those that were wrong: too large, not to be serialized, for a partition that does not exist, … */
+  readonly refused: readonly RefusedRecord[]
 
-  constructor(topic: string, delivered: readonly DeliveredRange[], failedCount: number, recordCount: number, first: KafkaError) {
+  constructor(
+    topic: string,
+    delivered: readonly DeliveredRange[],
+    failedCount: number,
+    refused: readonly RefusedRecord[],
+    recordCount: number,
+    first: KafkaError,
+  ) {
     super(first.code, `${failedCount} of ${recordCount} records for ${topic} failed; the first: ${first.message}`, {
       retriable: first.retriable,
       cause: first,
@@ -36,6 +54,7 @@ export class SendAllError extends KafkaError {
     this.topic = topic
     this.delivered = delivered
     this.failedCount = failedCount
+    this.refused = refused
   }
 }
 
@@ -53,6 +72,8 @@ export interface BatchOutcome {
 export interface RangeDelivery {
   deliver(outcome: BatchOutcome, firstDelta: number, count: number): void
   fail(error: KafkaError, count: number): void
+  /** The record at `index` of its call was wrong. */
+  refuse(error: KafkaError, index: number): void
 }
 
 /** Called once, when the record is stored (`error` is null) or failed (`metadata` is null). */
@@ -68,6 +89,7 @@ export class SendAllDelivery implements RangeDelivery {
   readonly #reject: (error: KafkaError) => void
   readonly #delivered: Array<Mutable<DeliveredRange>> = []
   readonly #lastByPartition = new Map<number, Mutable<DeliveredRange>>()
+  readonly #refused: RefusedRecord[] = []
   #left: number
   #failed = 0
   #firstError: KafkaError | null = null
@@ -103,11 +125,18 @@ export class SendAllDelivery implements RangeDelivery {
     this.#countDown(count)
   }
 
+  refuse(error: KafkaError, index: number): void {
+    this.#refused.push({ index, error })
+    this.fail(error, 1)
+  }
+
   #countDown(count: number): void {
     this.#left -= count
     if (this.#left > 0) return
-    if (this.#firstError === null) this.#resolve({ topic: this.topic, recordCount: this.recordCount, ranges: this.#delivered })
-    else this.#reject(new SendAllError(this.topic, this.#delivered, this.#failed, this.recordCount, this.#firstError))
+    const { topic, recordCount } = this
+    const first = this.#firstError
+    if (first === null) this.#resolve({ topic, recordCount, ranges: this.#delivered })
+    else this.#reject(new SendAllError(topic, this.#delivered, this.#failed, this.#refused, recordCount, first))
   }
 }
 
@@ -124,6 +153,7 @@ export class BatchDeliveries {
   #callbackTimestamps: number[] = []
   #callbacks: DeliveryCallback[] = []
   #spans: Span[] = []
+  #acknowledged: Acknowledged[] = []
 
   addOne(
     delta: number,
@@ -149,8 +179,17 @@ export class BatchDeliveries {
     else this.#spans.push({ delivery, delta, count: 1 })
   }
 
+  /** Has interceptors told of a record, before whoever sent it. */
+  addAcknowledgement(delta: number, timestamp: number, acknowledgement: Acknowledgement): void {
+    this.#acknowledged.push({ delta, timestamp, acknowledgement })
+  }
+
   settle(outcome: BatchOutcome): void {
     const { error } = outcome
+    for (const { delta, timestamp, acknowledgement } of this.#acknowledged) {
+      if (error === null) acknowledgement.stored(metadataOf(outcome, delta, timestamp))
+      else acknowledgement.failed(error, outcome.partition)
+    }
     for (let index = 0; index < this.#deltas.length; index++) {
       if (error !== null) {
         this.#rejects[index]!(error)
@@ -182,6 +221,9 @@ export class BatchDeliveries {
       if (delta < from || delta >= to) continue
       part.addCallback(delta - from, this.#callbackTimestamps[index]!, this.#callbacks[index]!)
     }
+    for (const { delta, timestamp, acknowledgement } of this.#acknowledged) {
+      if (delta >= from && delta < to) part.addAcknowledgement(delta - from, timestamp, acknowledgement)
+    }
     for (const span of this.#spans) {
       const start = Math.max(span.delta, from)
       const end = Math.min(span.delta + span.count, to)
@@ -201,4 +243,10 @@ interface Span {
   readonly delivery: RangeDelivery
   readonly delta: number
   count: number
+}
+
+interface Acknowledged {
+  readonly delta: number
+  readonly timestamp: number
+  readonly acknowledgement: Acknowledgement
 }

@@ -14,6 +14,15 @@ export interface ProducerBatchMessage {
   readonly error: KafkaError | null
 }
 
+/** Published on `millrace:producer:refused` when records failed that never were in a batch: wrong input, time-outs, `close`, … */
+export interface ProducerRefusedMessage {
+  readonly topic: string
+  readonly recordCount: number
+  readonly error: KafkaError
+}
+
+const refusedChannel = channel('millrace:producer:refused')
+
 const batchChannel = channel('millrace:producer:batch')
 
 export function publishBatch(batch: ProducerBatch, outcome: BatchOutcome): void {
@@ -28,4 +37,10 @@ export function publishBatch(batch: ProducerBatch, outcome: BatchOutcome): void 
     error,
   }
   batchChannel.publish(message)
+}
+
+export function publishRefused(topic: string, recordCount: number, error: KafkaError): void {
+  if (!refusedChannel.hasSubscribers) return
+  const message: ProducerRefusedMessage = { topic, recordCount, error }
+  refusedChannel.publish(message)
 }

@@ -15,6 +15,19 @@ export class RecordTooLargeError extends KafkaError {
   }
 }
 
+/** A serializer threw (`cause`), or gave back what is no bytes. Code `SERIALIZATION_FAILED`, never retriable. */
+export class SerializationError extends KafkaError {
+  override readonly name: string = 'SerializationError'
+  readonly topic: string
+  readonly field: 'key' | 'value'
+
+  constructor(topic: string, field: 'key' | 'value', reason: string, cause?: unknown) {
+    super('SERIALIZATION_FAILED', `record for ${topic}: its ${field} cannot be serialized: ${reason}`, { cause })
+    this.topic = topic
+    this.field = field
+  }
+}
+
 /** A record was neither stored nor refused for good within `deliveryTimeoutMs`. Code `DELIVERY_TIMED_OUT`; `cause` is the last failure. */
 export class DeliveryTimeoutError extends KafkaError {
   override readonly name: string = 'DeliveryTimeoutError'
@@ -66,6 +79,12 @@ export class SendTimeoutError extends KafkaError {
 
 export function producerClosed(): KafkaError {
   return new KafkaError('PRODUCER_CLOSED', 'the producer is closed')
+}
+
+/** The user's partitioner threw. */
+export function partitionerFailed(topic: string, cause: unknown): KafkaError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new KafkaError('PARTITIONER_FAILED', `record for ${topic}: the partitioner threw: ${reason}`, { cause })
 }
 
 /** What a batch fails with that `close` gave up. */

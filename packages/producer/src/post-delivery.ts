@@ -20,4 +20,8 @@ export class PostDelivery implements RangeDelivery {
   fail(error: KafkaError, recordCount: number): void {
     this.#events.deliveryFailed({ topic: this.#topic, partition: null, recordCount, error })
   }
+
+  refuse(error: KafkaError): void {
+    this.fail(error, 1)
+  }
 }

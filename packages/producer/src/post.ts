@@ -1,10 +1,60 @@
+import { ConfigError, type KafkaError } from '@millrace/protocol'
+import type { Acknowledgement } from './acknowledgement.ts'
 import type { DeliveryCallback } from './delivery.ts'
-import type { RecordInput } from './record.ts'
+import { publishRefused } from './diagnostics.ts'
+import { checkIsRecord, type ProducerRecord, type RecordInput } from './record.ts'
 import { isClear, wait, type SendPath } from './send-path.ts'
-import { waitingPost } from './waiting-sends.ts'
+import type { ProducerTopic } from './topic-backlog.ts'
+import { postOutcome, waitingSend } from './waiting-sends.ts'
 
-/** One record without a promise. False: it waits. @throws {KafkaError} what is known at once */
-export function post(path: SendPath, name: string, record: RecordInput, onDelivery: DeliveryCallback | undefined): boolean {
+/**
+ * One record without a promise. False: it waits.
+ * @param topic null: the record names it
+ * @throws {KafkaError} what is known at once
+ */
+export function post(
+  path: SendPath,
+  topic: string | null,
+  record: RecordInput<unknown, unknown>,
+  onDelivery: DeliveryCallback | undefined,
+): boolean {
+  if (onDelivery !== undefined && typeof onDelivery !== 'function')
+    throw new ConfigError('onDelivery', onDelivery, 'a function of error and metadata')
+  checkIsRecord(record)
+  const name = topic ?? (record as ProducerRecord<unknown, unknown>).topic
+  if (path.intake !== null) return postTaken(path, name, record, onDelivery)
+  try {
+    return put(path, name, record as RecordInput, onDelivery, null)
+  } catch (error) {
+    publishRefused(name, 1, error as KafkaError)
+    throw error
+  }
+}
+
+function postTaken(
+  path: SendPath,
+  name: string,
+  input: RecordInput<unknown, unknown>,
+  onDelivery: DeliveryCallback | undefined,
+): boolean {
+  const { topic, record, error, acknowledgement } = path.intake!.take(input, name)
+  try {
+    if (error !== null) throw error
+    return put(path, topic, record, onDelivery, acknowledgement)
+  } catch (reason) {
+    acknowledgement?.failed(reason as KafkaError)
+    publishRefused(topic, 1, reason as KafkaError)
+    throw reason
+  }
+}
+
+function put(
+  path: SendPath,
+  name: string,
+  record: RecordInput,
+  onDelivery: DeliveryCallback | undefined,
+  acknowledgement: Acknowledgement | null,
+): boolean {
   path.checkOpen()
   const topic = path.backlog.topic(name)
   path.appender.check(record, name)
@@ -13,12 +63,33 @@ export function post(path: SendPath, name: string, record: RecordInput, onDelive
     const timestamp = record.timestamp ?? now
     const batch = path.appender.append(topic.queues, record, now, timestamp)
     if (batch !== null) {
+      if (acknowledgement !== null) batch.deliveries.addAcknowledgement(batch.recordCount - 1, timestamp, acknowledgement)
       if (onDelivery === undefined) batch.deliveries.addSpan(topic.posts, batch.recordCount - 1)
       else batch.deliveries.addCallback(batch.recordCount - 1, timestamp, onDelivery)
       if (batch.recordCount === 1) path.schedule()
       return true
     }
   }
-  wait(path, waitingPost(record, now + path.maxBlockMs, topic.posts, onDelivery), name)
+  putLater(path, topic, record, now, onDelivery, acknowledgement)
   return false
+}
+
+function putLater(
+  path: SendPath,
+  topic: ProducerTopic,
+  record: RecordInput,
+  now: number,
+  onDelivery: DeliveryCallback | undefined,
+  acknowledgement: Acknowledgement | null,
+): void {
+  wait(
+    path,
+    waitingSend({
+      topic: topic.queues.name,
+      records: [record],
+      deadline: now + path.maxBlockMs,
+      acknowledgements: acknowledgement === null ? null : [acknowledgement],
+      ...postOutcome(topic.posts, onDelivery),
+    }),
+  )
 }

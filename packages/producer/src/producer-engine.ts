@@ -8,6 +8,7 @@ import { EventSource } from './events.ts'
 import { FlushWait, waitForFlush } from './flush-wait.ts'
 import { MetricsRecorder } from './producer-metrics.ts'
 import { RecordAppender } from './record-appender.ts'
+import { RecordIntake } from './record-intake.ts'
 import { resume, type SendPath } from './send-path.ts'
 import { Sender } from './sender.ts'
 import { TopicBacklog } from './topic-backlog.ts'
@@ -18,6 +19,7 @@ export class ProducerEngine implements SendPath {
   readonly clock: Clock
   readonly maxBlockMs: number
   readonly appender: RecordAppender
+  readonly intake: RecordIntake | null
   readonly backlog: TopicBacklog
   readonly metrics: MetricsRecorder
   readonly events: EventSource = new EventSource()
@@ -34,7 +36,7 @@ export class ProducerEngine implements SendPath {
   #isOver = false
 
   /** @throws {ConfigError} naming the option, its value and what is allowed */
-  constructor(options: ProducerOptions, environment: Environment) {
+  constructor(options: ProducerOptions<never, never>, environment: Environment) {
     const config = resolveProducerOptions(options)
     const changed = (): void => this.#run()
     this.config = config
@@ -50,6 +52,7 @@ export class ProducerEngine implements SendPath {
     this.metrics = metrics
     this.#runner = new EffectRunner({ config, environment, cluster, accumulator, sender, metrics, changed })
     this.appender = new RecordAppender(config, accumulator)
+    this.intake = RecordIntake.of(config, this.events)
     this.backlog = new TopicBacklog({
       config,
       environment,
@@ -101,6 +104,7 @@ export class ProducerEngine implements SendPath {
     }).finally(() => this.#flushing--)
   }
 
+  /** Flushes, for at most `timeoutMs`, then disconnects; what is not stored by then fails. */
   close(timeoutMs: number): Promise<void> {
     this.#closed ??= this.#close(timeoutMs)
     return this.#closed
@@ -119,6 +123,7 @@ export class ProducerEngine implements SendPath {
     this.#tellReady()
     this.#timer?.cancel()
     await this.#cluster.close()
+    await this.intake?.close()
   }
 
   #run(): void {

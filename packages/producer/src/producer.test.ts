@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -231,15 +230,6 @@ describe('sendAll', () => {
     expect(one.offset).toBe(3_000)
     expect((await readAll(topic, 3_001)).map(({ value }) => String(value))).toEqual([...values, 'last'])
   })
-
-  test('refuses everything when one record is wrong', async () => {
-    const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
-    await expect(producer.sendAll(topic, [{ value: 'good' }, { value: 7 as never }])).rejects.toMatchObject({
-      code: 'INVALID_RECORD',
-    })
-    expect((await producer.send({ topic, value: 'first' })).offset).toBe(0)
-  })
 })
 
 describe('flush and close', () => {
@@ -275,6 +265,19 @@ describe('flush and close', () => {
     await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject({ code: 'PRODUCER_CLOSED' })
     await producer.close()
   })
+
+  test.each([-1, 0.5, Number.NaN, Infinity, 2 ** 31, '5'])(
+    'close refuses %s as a time, and closes nothing',
+    async (timeoutMs) => {
+      const topic = await newTopic(1)
+      await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+      await expect(producer.close({ timeoutMs: timeoutMs as number })).rejects.toMatchObject({
+        code: 'INVALID_CONFIG',
+        option: 'timeoutMs',
+      })
+      expect(await producer.send({ topic, value: 'v' })).toMatchObject({ offset: 0 })
+    },
+  )
 
   test('close gives up after its timeout what cannot be stored', async () => {
     const producer = new Producer({ bootstrapServers: '127.0.0.1:1' })
@@ -315,6 +318,49 @@ describe('refuses, naming what is wrong', () => {
     await expect(wild.send({ topic, value: 'v' })).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' })
   })
 
+  test('what a partitioner throws, in every way to send', async () => {
+    const topic = await newTopic(1)
+    const fault = new Error('mine')
+    const partitioner = (): never => {
+      throw fault
+    }
+    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner })
+    const expected = { code: 'PARTITIONER_FAILED', retriable: false, message: expect.stringContaining(topic), cause: fault }
+    await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject(expected)
+    await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject(expected)
+    await expect(producer.sendAll(topic, [{ value: 'v' }])).rejects.toMatchObject({ code: 'PARTITIONER_FAILED', failedCount: 1 })
+    expect(() => producer.post({ topic, value: 'v' })).toThrow(expect.objectContaining(expected))
+    expect((await producer.send({ topic, value: 'v', partition: 0 })).offset).toBe(0)
+  })
+
+  test('an event that does not exist, and a listener that is none', async () => {
+    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    expect(() => producer.on('failed' as never, () => {})).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIG', option: 'event', message: expect.stringContaining('deliveryFailed') }),
+    )
+    expect(() => producer.on('deliveryFailed', 1 as never)).toThrow(expect.objectContaining({ option: 'listener' }))
+  })
+
+  test('every way to send once it is closed', async () => {
+    const topic = await newTopic(1)
+    const producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    const streams = [producer.writable(topic).getWriter(), producer.writable().getWriter()] as const
+    const node = producer.nodeWritable(topic)
+    await producer.close()
+    const closed = { code: 'PRODUCER_CLOSED' }
+    await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject(closed)
+    await expect(producer.sendAll(topic, [{ value: 'v' }])).rejects.toMatchObject(closed)
+    await expect(producer.sendAll(topic, [])).rejects.toMatchObject(closed)
+    expect(() => producer.post({ topic, value: 'v' })).toThrow(expect.objectContaining(closed))
+    await expect(streams[0].write({ value: 'v' })).rejects.toMatchObject(closed)
+    await expect(streams[1].write({ topic, value: 'v' })).rejects.toMatchObject(closed)
+    const failure = new Promise((resolve) => node.on('error', resolve))
+    node.write({ value: 'v' })
+    expect(await failure).toMatchObject(closed)
+    await producer.flush()
+    await producer.ready()
+  })
+
   test('one record that the broker finds too large, with its code', async () => {
     const topic = await newTopic(1)
     await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
@@ -328,18 +374,4 @@ describe('refuses, naming what is wrong', () => {
     const error: unknown = await producer.send({ topic: 'nowhere', value: 'v' }).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'METADATA_TIMED_OUT', topic: 'nowhere', timeoutMs: 150 })
   })
-})
-
-test('the diagnostics channel has each batch', async () => {
-  const topic = await newTopic(1)
-  const messages: unknown[] = []
-  const listen = (message: unknown): void => void messages.push(message)
-  subscribe('millrace:producer:batch', listen)
-  try {
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
-    await producer.sendAll(topic, [{ value: 'a' }, { value: 'b' }])
-  } finally {
-    unsubscribe('millrace:producer:batch', listen)
-  }
-  expect(messages).toEqual([{ topic, partition: 0, recordCount: 2, attempts: 1, baseOffset: 0, error: null }])
 })

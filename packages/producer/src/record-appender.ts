@@ -2,7 +2,7 @@ import { KafkaError } from '@millrace/protocol'
 import type { RecordHeaderInput } from '@millrace/records/internal'
 import { batchSizeUpperBound, type Accumulator } from './accumulator.ts'
 import type { Partitioner, ProducerConfig } from './config.ts'
-import { RecordTooLargeError } from './errors.ts'
+import { partitionerFailed, RecordTooLargeError } from './errors.ts'
 import { BATCH_HEADER_BYTES, KEY_SCRATCH_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './limits.ts'
 import { partitionForKey } from './murmur2.ts'
 import type { TopicQueues } from './partition-queue.ts'
@@ -45,7 +45,7 @@ export class RecordAppender {
 
   /**
    * Null when buffer memory is short. The record must have been checked, and the topic must have partitions.
-   * @throws {KafkaError} UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there
+   * @throws {KafkaError} UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there, PARTITIONER_FAILED
    */
   append(topic: TopicQueues, record: RecordInput, now: number, timestamp: number): ProducerBatch | null {
     const key = record.key ?? null
@@ -64,6 +64,13 @@ export class RecordAppender {
     return batch
   }
 
+  /** Why the partition that the record names cannot be; null if it can, or it names none. */
+  wrongPartition(topic: TopicQueues, record: RecordInput): KafkaError | null {
+    const count = topic.partitions.length
+    if (record.partition === undefined || record.partition < count) return null
+    return unknownPartition(topic.name, record.partition, count)
+  }
+
   #partitionOf(topic: TopicQueues, record: RecordInput, key: Bytes): number {
     const count = topic.partitions.length
     if (record.partition !== undefined) {
@@ -71,7 +78,7 @@ export class RecordAppender {
       return record.partition
     }
     if (this.#custom !== null) {
-      const chosen: unknown = this.#custom(topic.name, key, count)
+      const chosen = chosenBy(this.#custom, topic.name, key, count)
       if (typeof chosen !== 'number' || !Number.isInteger(chosen) || chosen < 0 || chosen >= count) {
         throw unknownPartition(topic.name, chosen, count)
       }
@@ -80,6 +87,14 @@ export class RecordAppender {
     if (typeof key !== 'string') return partitionForKey(key!, count)
     if (key.length * UTF8_BYTES_PER_UNIT_MAX > KEY_SCRATCH_BYTES) return partitionForKey(Buffer.from(key), count)
     return partitionForKey(this.#scratch, count, 0, this.#scratch.write(key, 0, 'utf8'))
+  }
+}
+
+function chosenBy(partitioner: Partitioner, topic: string, key: Bytes, count: number): unknown {
+  try {
+    return partitioner(topic, key, count)
+  } catch (error) {
+    throw partitionerFailed(topic, error)
   }
 }
 

@@ -5,14 +5,17 @@ import { TOPIC_NAME_LENGTH_MAX } from './limits.ts'
 export type Bytes = string | Uint8Array | null
 
 /** Headers as pairs, which keep order and repeats, or as an object. */
-export type HeadersInput = ReadonlyArray<readonly [name: string, value: Bytes]> | Readonly<Record<string, Bytes>>
+export type HeadersInput = HeaderPairs | Readonly<Record<string, Bytes>>
+
+/** Headers in their order; names may repeat. */
+export type HeaderPairs = ReadonlyArray<readonly [name: string, value: Bytes]>
 
 /** A record without its topic, as `sendAll` takes them. */
-export interface RecordInput {
+export interface RecordInput<Key = Bytes, Value = Bytes> {
   /** Chooses the partition (Java's murmur2) and is stored. Default: none, and the partition is the producer's choice. */
-  readonly key?: Bytes | undefined
+  readonly key?: Key | null | undefined
   /** `null` is a tombstone in a compacted topic. */
-  readonly value: Bytes
+  readonly value: Value | null
   readonly headers?: HeadersInput | undefined
   /** Epoch milliseconds. Default: now. */
   readonly timestamp?: number | undefined
@@ -20,7 +23,7 @@ export interface RecordInput {
   readonly partition?: number | undefined
 }
 
-export interface ProducerRecord extends RecordInput {
+export interface ProducerRecord<Key = Bytes, Value = Bytes> extends RecordInput<Key, Value> {
   readonly topic: string
 }
 
@@ -63,9 +66,13 @@ export function checkRecord(record: RecordInput, topic: string): void {
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
     throw invalidRecord(topic, 'timestamp', timestamp, 'epoch milliseconds, a whole number of at least 0')
   }
-  if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
+  if (partition !== undefined && !isPartition(partition)) {
     throw invalidRecord(topic, 'partition', partition, 'a whole number of at least 0')
   }
+}
+
+export function isPartition(partition: unknown): partition is number {
+  return typeof partition === 'number' && Number.isInteger(partition) && partition >= 0
 }
 
 function checkBytes(value: unknown, topic: string, field: string): void {
@@ -78,10 +85,18 @@ export function invalidRecord(topic: string, field: string, value: unknown, allo
   return new KafkaError('INVALID_RECORD', `record for ${topic}: ${field} is ${shown}; expected ${allowed}`)
 }
 
+/** What a look at a record threw, typed: the record may be an object whose properties throw. */
+export function asRecordError(error: unknown, topic: string): KafkaError {
+  if (error instanceof KafkaError) return error
+  return new KafkaError('INVALID_RECORD', `record for ${topic}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
+}
+
 /** Headers as pairs. @throws {KafkaError} INVALID_RECORD, naming the header */
-export function headerPairs(headers: HeadersInput, topic: string): ReadonlyArray<readonly [string, Bytes]> {
+export function headerPairs(headers: HeadersInput, topic: string): HeaderPairs {
   if (typeof headers !== 'object' || headers === null) throw invalidRecord(topic, 'headers', headers, 'pairs or an object')
-  const pairs = (Array.isArray(headers) ? headers : Object.entries(headers)) as ReadonlyArray<readonly [string, Bytes]>
+  const pairs = (Array.isArray(headers) ? headers : Object.entries(headers)) as HeaderPairs
   for (const pair of pairs) {
     if (!Array.isArray(pair) || typeof pair[0] !== 'string')
       throw invalidRecord(topic, 'headers', pair, 'pairs of a name and a value')

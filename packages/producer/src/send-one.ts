@@ -1,29 +1,60 @@
 import type { KafkaError } from '@millrace/protocol'
-import { checkIsRecord, type ProducerRecord, type RecordMetadata } from './record.ts'
+import type { Acknowledgement } from './acknowledgement.ts'
+import { publishRefused } from './diagnostics.ts'
+import { asRecordError, checkIsRecord, type ProducerRecord, type RecordInput, type RecordMetadata } from './record.ts'
 import { isClear, wait, type SendPath } from './send-path.ts'
 import { waitingSend } from './waiting-sends.ts'
 
-/** One record with a promise of its own. @throws {KafkaError} what is known at once */
+type Resolve = (metadata: RecordMetadata) => void
+type Reject = (error: KafkaError) => void
+
+/** One record with a promise of its own. @throws {KafkaError} INVALID_RECORD for what is no record at all */
 export function sendOne(
   path: SendPath,
-  record: ProducerRecord,
+  input: ProducerRecord<unknown, unknown>,
   signal: AbortSignal | null,
-  resolve: (metadata: RecordMetadata) => void,
-  reject: (error: KafkaError) => void,
+  resolve: Resolve,
+  reject: Reject,
+): void {
+  checkIsRecord(input)
+  const taken = path.intake === null ? null : path.intake.take(input, input.topic)
+  const topic = taken === null ? input.topic : taken.topic
+  const acknowledgement = taken === null ? null : taken.acknowledgement
+  try {
+    if (taken !== null && taken.error !== null) throw taken.error
+    put(path, topic, taken === null ? (input as ProducerRecord) : taken.record, acknowledgement, signal, resolve, reject)
+  } catch (reason) {
+    const error = asRecordError(reason, topic)
+    acknowledgement?.failed(error)
+    publishRefused(topic, 1, error)
+    reject(error)
+  }
+}
+
+function put(
+  path: SendPath,
+  name: string,
+  record: RecordInput,
+  acknowledgement: Acknowledgement | null,
+  signal: AbortSignal | null,
+  resolve: Resolve,
+  reject: Reject,
 ): void {
   path.checkOpen()
-  checkIsRecord(record)
-  const topic = path.backlog.topic(record.topic)
-  path.appender.check(record, record.topic)
+  const topic = path.backlog.topic(name)
+  path.appender.check(record, name)
   const now = path.clock.now()
   if (isClear(topic)) {
     const timestamp = record.timestamp ?? now
     const batch = path.appender.append(topic.queues, record, now, timestamp)
     if (batch !== null) {
+      if (acknowledgement !== null) batch.deliveries.addAcknowledgement(batch.recordCount - 1, timestamp, acknowledgement)
       batch.deliveries.addOne(batch.recordCount - 1, timestamp, resolve, reject)
       if (batch.recordCount === 1) path.schedule()
       return
     }
   }
-  wait(path, waitingSend([record], now + path.maxBlockMs, resolve, reject, null, signal), record.topic)
+  const acknowledgements = acknowledgement === null ? null : [acknowledgement]
+  const deadline = now + path.maxBlockMs
+  wait(path, waitingSend({ topic: name, records: [record], deadline, resolve, reject, signal, acknowledgements }))
 }

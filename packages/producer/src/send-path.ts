@@ -1,15 +1,19 @@
 import type { Clock } from '@millrace/client/internal'
+import type { RefusedRecord } from './delivery.ts'
 import { waitForFlush } from './flush-wait.ts'
-import type { KafkaError } from '@millrace/protocol'
 import type { MetricsRecorder } from './producer-metrics.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { RecordAppender } from './record-appender.ts'
+import { asRecordError } from './record.ts'
+import type { RecordIntake } from './record-intake.ts'
 import type { ProducerTopic, TopicBacklog } from './topic-backlog.ts'
-import { arriveAll, type WaitingSend } from './waiting-sends.ts'
+import { arriveAll, refuseNext, refuseWhole, type WaitingSend } from './waiting-sends.ts'
 
 /** What every way to send works with. */
 export interface SendPath {
   readonly appender: RecordAppender
+  /** Null when records are sent as they come. */
+  readonly intake: RecordIntake | null
   readonly backlog: TopicBacklog
   readonly clock: Clock
   readonly maxBlockMs: number
@@ -26,15 +30,16 @@ export function isClear(topic: ProducerTopic): boolean {
 }
 
 /** Has a send wait for metadata or memory. */
-export function wait(path: SendPath, send: WaitingSend, topic: string): void {
-  path.backlog.add(topic, send)
+export function wait(path: SendPath, send: WaitingSend): void {
+  path.backlog.add(send.topic, send)
   path.schedule()
 }
 
 /** Goes on with a send where it stopped; true when no record of it is left. */
 export function resume(path: SendPath, topic: ProducerTopic, send: WaitingSend, now: number): boolean {
-  const { records, delivery } = send
+  const { records, delivery, acknowledgements } = send
   const first = send.next
+  if (first === 0 && send.isAllOrNothing && refuseWrongPartitions(path, topic, send, now)) return true
   while (send.next < records.length) {
     const record = records[send.next]!
     const timestamp = record.timestamp ?? now
@@ -42,16 +47,16 @@ export function resume(path: SendPath, topic: ProducerTopic, send: WaitingSend, 
     try {
       batch = path.appender.append(topic.queues, record, now, timestamp)
     } catch (error) {
-      send.next++
       path.metrics.failed(1, now)
-      if (delivery === null) send.reject!(error as KafkaError)
-      else delivery.fail(error as KafkaError, 1)
+      refuseNext(send, asRecordError(error, send.topic))
       continue
     }
     if (batch === null) {
       if (send.next > first) path.schedule()
       return false
     }
+    if (acknowledgements !== null)
+      batch.deliveries.addAcknowledgement(batch.recordCount - 1, timestamp, acknowledgements[send.next]!)
     if (delivery === null) batch.deliveries.addOne(batch.recordCount - 1, timestamp, send.resolve!, send.reject!)
     else batch.deliveries.addSpan(delivery, batch.recordCount - 1)
     if (send.flushes !== null) for (const flush of send.flushes) waitForFlush(batch, flush)
@@ -59,5 +64,18 @@ export function resume(path: SendPath, topic: ProducerTopic, send: WaitingSend, 
   }
   arriveAll(send.flushes)
   path.schedule()
+  return true
+}
+
+/** The partitions of a topic are known only when its metadata is. */
+function refuseWrongPartitions(path: SendPath, topic: ProducerTopic, send: WaitingSend, now: number): boolean {
+  const refused: RefusedRecord[] = []
+  for (let index = 0; index < send.records.length; index++) {
+    const error = path.appender.wrongPartition(topic.queues, send.records[index]!)
+    if (error !== null) refused.push({ index, error })
+  }
+  if (refused.length === 0) return false
+  path.metrics.failed(send.records.length, now)
+  refuseWhole(send, refused)
   return true
 }

@@ -5,7 +5,7 @@ import { WaitingLine } from './waiting-line.ts'
 import { waitingSend, type WaitingSend } from './waiting-sends.ts'
 
 function send(deadline: number): WaitingSend {
-  return waitingSend([], deadline, null, null, null, null)
+  return waitingSend({ topic: 't', records: [], deadline })
 }
 
 test('is first in, first out, however long it grows', () => {

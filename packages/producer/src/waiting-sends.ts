@@ -1,47 +1,66 @@
 import type { KafkaError } from '@millrace/protocol'
-import type { DeliveryCallback, RangeDelivery } from './delivery.ts'
+import type { Acknowledgement } from './acknowledgement.ts'
+import type { DeliveryCallback, RangeDelivery, RefusedRecord } from './delivery.ts'
+import { publishRefused } from './diagnostics.ts'
 import { reportFault } from './events.ts'
 import type { FlushWait } from './flush-wait.ts'
 import type { RecordInput, RecordMetadata } from './record.ts'
 
-/** A `send` or `sendAll` of which some records could not be put into a batch yet. */
-export interface WaitingSend {
+/** What a send is when it begins to wait; what is left out is null or false. */
+interface WaitingSendOptions {
+  readonly topic: string
   readonly records: readonly RecordInput[]
-  /** The first record that still waits. */
-  next: number
   /** Epoch milliseconds. */
   readonly deadline: number
-  readonly resolve: ((metadata: RecordMetadata) => void) | null
-  readonly reject: ((error: KafkaError) => void) | null
+  readonly resolve?: ((metadata: RecordMetadata) => void) | null
+  readonly reject?: ((error: KafkaError) => void) | null
   /** Instead of `resolve` and `reject` for a `sendAll`, and for a `post` without a callback. */
-  readonly delivery: RangeDelivery | null
+  readonly delivery?: RangeDelivery | null
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | null
+  /** Of each record in `records`, null for what is none; null without interceptors. */
+  readonly acknowledgements?: ReadonlyArray<Acknowledgement | null> | null
+  /** The place of each record in its call; null where it is that in `records`. */
+  readonly indexes?: readonly number[] | null
+  /** Whether a record that is wrong keeps the others from being sent. */
+  readonly isAllOrNothing?: boolean
+}
+
+/** A `send`, `sendAll` or `post` of which some records could not be put into a batch yet. */
+export interface WaitingSend extends Required<WaitingSendOptions> {
+  /** The first record that still waits. */
+  next: number
   flushes: FlushWait[] | null
-  /** Ends the wait; null without one. */
-  readonly signal: AbortSignal | null
   onAbort: (() => void) | null
   /** Whether it was taken out of its line. */
   isOver: boolean
 }
 
-export function waitingSend(
-  records: readonly RecordInput[],
-  deadline: number,
-  resolve: WaitingSend['resolve'],
-  reject: WaitingSend['reject'],
-  delivery: RangeDelivery | null,
-  signal: AbortSignal | null,
-): WaitingSend {
-  return { records, next: 0, deadline, resolve, reject, delivery, flushes: null, signal, onAbort: null, isOver: false }
+export function waitingSend(options: WaitingSendOptions): WaitingSend {
+  return {
+    topic: options.topic,
+    records: options.records,
+    deadline: options.deadline,
+    resolve: options.resolve ?? null,
+    reject: options.reject ?? null,
+    delivery: options.delivery ?? null,
+    signal: options.signal ?? null,
+    acknowledgements: options.acknowledgements ?? null,
+    indexes: options.indexes ?? null,
+    isAllOrNothing: options.isAllOrNothing ?? false,
+    next: 0,
+    flushes: null,
+    onAbort: null,
+    isOver: false,
+  }
 }
 
-/** A `post` that waits. */
-export function waitingPost(
-  record: RecordInput,
-  deadline: number,
+/** How a `post` that waits is told: as if it had been in a batch, or at once. */
+export function postOutcome(
   posts: RangeDelivery,
   onDelivery: DeliveryCallback | undefined,
-): WaitingSend {
-  if (onDelivery === undefined) return waitingSend([record], deadline, null, null, posts, null)
+): Pick<WaitingSendOptions, 'resolve' | 'reject' | 'delivery'> {
+  if (onDelivery === undefined) return { delivery: posts }
   const tell: DeliveryCallback = (error, metadata) => {
     try {
       onDelivery(error, metadata)
@@ -49,15 +68,44 @@ export function waitingPost(
       reportFault(fault)
     }
   }
-  const resolve = (metadata: RecordMetadata): void => tell(null, metadata)
-  const reject = (error: KafkaError): void => tell(error, null)
-  return waitingSend([record], deadline, resolve, reject, null, null)
+  return { resolve: (metadata) => tell(null, metadata), reject: (error) => tell(error, null) }
 }
 
 /** Ends a send whose remaining records cannot be sent. */
 export function failWaitingSend(send: WaitingSend, error: KafkaError): void {
-  if (send.delivery === null) send.reject!(error)
-  else send.delivery.fail(error, send.records.length - send.next)
+  const { acknowledgements, delivery, next, records, topic } = send
+  const left = records.length - next
+  publishRefused(topic, left, error)
+  if (acknowledgements !== null) for (let index = next; index < records.length; index++) acknowledgements[index]?.failed(error)
+  if (delivery === null) send.reject!(error)
+  else delivery.fail(error, left)
+  arriveAll(send.flushes)
+}
+
+/** The next record is wrong; the send goes on behind it. */
+export function refuseNext(send: WaitingSend, error: KafkaError): void {
+  const { acknowledgements, delivery, indexes, topic } = send
+  const at = send.next++
+  publishRefused(topic, 1, error)
+  acknowledgements?.[at]?.failed(error)
+  if (delivery === null) send.reject!(error)
+  else delivery.refuse(error, indexes?.[at] ?? at)
+}
+
+/** Ends a `sendAll` that is all or nothing because of records that are wrong. Nothing of it was sent. */
+export function refuseWhole(send: WaitingSend, refused: readonly RefusedRecord[]): void {
+  const [first] = refused
+  for (const { index, error } of refused) {
+    send.acknowledgements?.[index]?.failed(error)
+    send.delivery!.refuse(error, index)
+  }
+  const isRefused = new Set(refused.map(({ index }) => index))
+  send.acknowledgements?.forEach((acknowledgement, index) => {
+    if (!isRefused.has(index)) acknowledgement?.failed(first!.error)
+  })
+  publishRefused(send.topic, send.records.length, first!.error)
+  const others = send.records.length - refused.length
+  if (others > 0) send.delivery!.fail(first!.error, others)
   arriveAll(send.flushes)
 }
 

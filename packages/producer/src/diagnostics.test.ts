@@ -1,0 +1,62 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Admin } from '@millrace/admin'
+import { Broker } from '@millrace/broker'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Producer } from './producer.ts'
+
+let broker: Broker
+let topicCount = 0
+
+beforeAll(async () => {
+  broker = await Broker.start({ port: 0 })
+})
+
+afterAll(() => broker.close())
+
+async function newTopic(numPartitions: number): Promise<string> {
+  const name = `d${topicCount++}`
+  await using admin = new Admin({ bootstrapServers: broker.bootstrapServers })
+  await admin.createTopics([{ name, numPartitions }])
+  return name
+}
+
+test('one has what was refused before it was in a batch', async () => {
+  const topic = await newTopic(1)
+  const messages: unknown[] = []
+  const listen = (message: unknown): void => void messages.push(message)
+  subscribe('millrace:producer:refused', listen)
+  try {
+    const producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    const records = [{ value: 'good' }, { value: 1 as never }]
+    await producer.send({ topic, value: 'v', partition: 1 }).catch(() => {})
+    await producer.sendAll(topic, records).catch(() => {})
+    await producer.sendAll(topic, records, { allOrNothing: true }).catch(() => {})
+    expect(() => producer.post({ topic, value: 1 as never })).toThrow('value is 1')
+    await producer.close()
+    await producer.sendAll(topic, records).catch(() => {})
+  } finally {
+    unsubscribe('millrace:producer:refused', listen)
+  }
+  const refused = (recordCount: number, code: string): object => ({ topic, recordCount, error: { code } })
+  expect(messages).toMatchObject([
+    refused(1, 'UNKNOWN_TOPIC_OR_PARTITION'),
+    refused(1, 'INVALID_RECORD'),
+    refused(2, 'INVALID_RECORD'),
+    refused(1, 'INVALID_RECORD'),
+    refused(2, 'PRODUCER_CLOSED'),
+  ])
+})
+
+test('one has each batch', async () => {
+  const topic = await newTopic(1)
+  const messages: unknown[] = []
+  const listen = (message: unknown): void => void messages.push(message)
+  subscribe('millrace:producer:batch', listen)
+  try {
+    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await producer.sendAll(topic, [{ value: 'a' }, { value: 'b' }])
+  } finally {
+    unsubscribe('millrace:producer:batch', listen)
+  }
+  expect(messages).toEqual([{ topic, partition: 0, recordCount: 2, attempts: 1, baseOffset: 0, error: null }])
+})

@@ -1,0 +1,121 @@
+import { Admin } from '@millrace/admin'
+import { Broker } from '@millrace/broker'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SendAllError, type SendAllResult } from './delivery.ts'
+import { Producer, type SendAllOptions } from './producer.ts'
+import type { RecordInput } from './record.ts'
+
+let broker: Broker
+let bootstrapServers: string
+let topicCount = 0
+
+beforeAll(async () => {
+  broker = await Broker.start({ port: 0 })
+  bootstrapServers = broker.bootstrapServers
+})
+
+afterAll(() => broker.close())
+
+async function newTopic(numPartitions: number): Promise<string> {
+  const name = `a${topicCount++}`
+  await using admin = new Admin({ bootstrapServers })
+  await admin.createTopics([{ name, numPartitions }])
+  return name
+}
+
+function outcomeOf(promise: Promise<SendAllResult>): Promise<SendAllResult | SendAllError> {
+  return promise.catch((error: unknown) => error as SendAllError)
+}
+
+/** Sends before metadata is known, when memory is short, or when neither is so. */
+type Circumstance = 'unknown topic' | 'short of memory' | 'clear'
+
+async function send(circumstance: Circumstance, topic: string, records: readonly RecordInput[], options?: SendAllOptions) {
+  const memory = circumstance === 'short of memory' ? { bufferMemory: 3_000, batchSize: 1_000, maxRequestSize: 5_000 } : {}
+  await using producer = new Producer({ bootstrapServers, maxRequestSize: 2_500, ...memory })
+  if (circumstance !== 'unknown topic') await producer.send({ topic, value: 'first', partition: 0 })
+  return { outcome: await outcomeOf(producer.sendAll(topic, records, options)), before: circumstance === 'unknown topic' ? 0 : 1 }
+}
+
+const WRONG: Readonly<Record<string, RecordInput>> = {
+  INVALID_RECORD: { value: 5 as never },
+  RECORD_TOO_LARGE: { value: 'x'.repeat(6_000) },
+  UNKNOWN_TOPIC_OR_PARTITION: { value: 'v', partition: 1 },
+}
+
+const plan = fc.array(fc.constantFrom(null, ...Object.keys(WRONG)), { minLength: 1, maxLength: 60 })
+const circumstance = fc.constantFrom<Circumstance>('unknown topic', 'short of memory', 'clear')
+
+const recordsOf = (codes: ReadonlyArray<string | null>): RecordInput[] =>
+  codes.map((code) => (code === null ? { value: 'good'.padEnd(100, '.') } : WRONG[code]!))
+
+test('a record that is wrong is refused alone, by its place, and the others are stored', async () => {
+  await fc.assert(
+    fc.asyncProperty(plan, circumstance, async (codes, circumstance) => {
+      const topic = await newTopic(1)
+      const { outcome, before } = await send(circumstance, topic, recordsOf(codes))
+      const refused = codes.flatMap((code, index) => (code === null ? [] : [{ index, code }]))
+      const good = codes.length - refused.length
+      const stored = good === 0 ? [] : [{ partition: 0, firstOffset: before, lastOffset: before + good - 1, recordCount: good }]
+      if (refused.length === 0) {
+        expect(outcome).toMatchObject({ topic, recordCount: good, ranges: stored })
+        return
+      }
+      expect(outcome).toBeInstanceOf(SendAllError)
+      const error = outcome as SendAllError
+      expect(error).toMatchObject({ topic, failedCount: refused.length, retriable: false, delivered: stored })
+      const told = error.refused.map(({ index, error }) => ({ index, code: error.code }))
+      expect(told.toSorted((a, b) => a.index - b.index)).toEqual(refused)
+      expect(error.cause).toBe(error.refused[0]!.error)
+      expect(error.code).toBe(error.refused[0]!.error.code)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('with allOrNothing, nothing is stored when one record is wrong', async () => {
+  await fc.assert(
+    fc.asyncProperty(plan, circumstance, async (codes, circumstance) => {
+      const topic = await newTopic(1)
+      const { outcome, before } = await send(circumstance, topic, recordsOf(codes), { allOrNothing: true })
+      const isGood = codes.every((code) => code === null)
+      if (isGood) expect(outcome).toMatchObject({ recordCount: codes.length, ranges: [{ recordCount: codes.length }] })
+      else {
+        expect(outcome).toBeInstanceOf(SendAllError)
+        expect(outcome).toMatchObject({ failedCount: codes.length, delivered: [] })
+        for (const { index, error } of (outcome as SendAllError).refused) expect(error.code).toBe(codes[index])
+        expect((outcome as SendAllError).refused.length).toBeGreaterThan(0)
+      }
+      await using producer = new Producer({ bootstrapServers })
+      const { offset } = await producer.send({ topic, value: 'after', partition: 0 })
+      expect(offset).toBe(before + (isGood ? codes.length : 0))
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('what is wrong with the call refuses all of it', async () => {
+  await using producer = new Producer({ bootstrapServers })
+  const good = [{ value: 'v' }]
+  const code = async (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => 'fulfilled',
+      (error: Error) => [error.constructor.name, (error as SendAllError).code],
+    )
+  expect(await code(producer.sendAll('no spaces', good))).toEqual(['KafkaError', 'INVALID_TOPIC_EXCEPTION'])
+  expect(await code(producer.sendAll('t', undefined as never))).toEqual(['KafkaError', 'INVALID_RECORD'])
+  expect(await code(producer.sendAll('t', 'text' as never))).toEqual(['KafkaError', 'INVALID_RECORD'])
+  expect(await code(producer.sendAll('t', { value: 'v' } as never))).toEqual(['KafkaError', 'INVALID_RECORD'])
+  expect(await code(producer.sendAll('t', good, { allOrNothing: 1 as never }))).toEqual(['ConfigError', 'INVALID_CONFIG'])
+})
+
+test('takes any iterable, once', async () => {
+  const topic = await newTopic(1)
+  await using producer = new Producer({ bootstrapServers })
+  function* records(): Generator<RecordInput> {
+    for (let index = 0; index < 3; index++) yield { value: String(index) }
+  }
+  expect(await producer.sendAll(topic, records())).toMatchObject({ recordCount: 3 })
+  expect(await producer.sendAll(topic, new Set([{ value: 'v' }]))).toMatchObject({ recordCount: 1 })
+})
