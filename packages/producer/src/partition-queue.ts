@@ -11,6 +11,8 @@ export class PartitionQueue {
   leader = -1
   leaderEpoch = -1
   open: ProducerBatch | null = null
+  /** Batches that there were so far. */
+  batchCount = 0
   /** Batches that may be sent or are being compressed, in the order to send. */
   readonly ready: ProducerBatch[] = []
   readonly sequences: PartitionSequences = new PartitionSequences()
@@ -39,10 +41,8 @@ export class PartitionQueue {
     this.ready.splice(at, 0, batch)
   }
 
-  /** Without a sequence, a batch that was sent before precedes all that were not. */
   #precedes(other: ProducerBatch, batch: ProducerBatch, order: number): boolean {
-    if (batch.hasSequence) return this.sequences.orderOf(other) < order
-    return other.attempts > 0 && other.createdAt <= batch.createdAt
+    return batch.hasSequence ? this.sequences.orderOf(other) < order : other.ordinal < batch.ordinal
   }
 }
 

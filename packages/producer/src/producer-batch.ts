@@ -17,6 +17,10 @@ export class ProducerBatch {
   readonly queue: PartitionQueue
   deliveries: BatchDeliveries
   readonly createdAt: number
+  /** Its place among all batches of its partition; parts of a batch have theirs between that of the batch and the next one's. */
+  ordinal: number
+  /** What there is for parts of it to share, from `ordinal` on. */
+  ordinalSpan = 1
   /** Collects the records; null once the batch is done. */
   builder: RecordBatchBuilder | null
   /** Buffer memory held until the batch is done. */
@@ -55,6 +59,7 @@ export class ProducerBatch {
     this.deliveries = deliveries
     this.memory = memory
     this.createdAt = createdAt
+    this.ordinal = queue.batchCount++
   }
 
   get hasSequence(): boolean {

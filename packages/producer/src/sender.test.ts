@@ -269,6 +269,30 @@ describe('with idempotence, whatever is lost and refused', () => {
     expect(bench.stored.get(2)).toEqual({ partition: 0, offset: 2 })
   })
 
+  test('a partition that is reset while another sends gives that one no new epoch behind what is in flight', () => {
+    const bench = new Bench(2)
+    for (const partition of [0, 1]) bench.send(partition)
+    bench.finish()
+    for (const partition of [1, 0]) {
+      bench.send(partition)
+      bench.now += 10
+      bench.poll()
+    }
+    bench.process(ErrorCode.INVALID_RECORD)
+    bench.answer()
+    // Now partition 1 is to be reset, and partition 0 has one batch in flight and may send another.
+    for (const partition of [0, 1]) bench.send(partition)
+    bench.now += 10
+    bench.poll()
+    bench.process(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    bench.finish()
+    expect([...bench.failed.keys()]).toEqual([2])
+    expect(bench.partitions.map(({ log }) => log)).toEqual([
+      [0, 3, 4],
+      [1, 5],
+    ])
+  })
+
   test('the last epoch of a producer id is followed by a new id', () => {
     const bench = new Bench(1)
     bench.poll()

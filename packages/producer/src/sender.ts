@@ -36,6 +36,8 @@ export interface SenderEffects {
   readonly staleTopics: Set<string>
   /** Set when a producer id is to be asked for. */
   initProducerId: boolean
+  /** Batches that were split. */
+  splits: number
 }
 
 export type SenderConfig = Pick<
@@ -57,7 +59,7 @@ export type SenderConfig = Pick<
  * looks at the time and queues effects; answers come back through `produced` and `produceFailed`.
  */
 export class Sender {
-  readonly effects: SenderEffects = { calls: [], settled: [], staleTopics: new Set(), initProducerId: false }
+  readonly effects: SenderEffects = { calls: [], settled: [], staleTopics: new Set(), initProducerId: false, splits: 0 }
   readonly identity: ProducerIdentity = new ProducerIdentity()
   /** Which brokers take what there is for them. */
   readonly availability: NodeAvailability
@@ -159,6 +161,7 @@ export class Sender {
 
   /** Builds at most one request per broker; true if it built any. */
   #drainRound(now: number): boolean {
+    const { epoch } = this.identity
     const requests = new Map<number, { batches: ProducerBatch[]; bytes: number }>()
     for (const queue of this.#accumulator.readyQueues) {
       const batch = this.#nextBatch(queue, now)
@@ -175,6 +178,8 @@ export class Sender {
         request.bytes += size
       }
     }
+    // A partition that was reset on the way took the next epoch: what others may send is to be decided anew.
+    if (this.identity.epoch !== epoch) return this.#drainRound(now)
     for (const [node, { batches }] of requests) this.#send(node, batches)
     return requests.size > 0
   }
@@ -292,6 +297,7 @@ export class Sender {
     const { queue } = batch
     const parts = splitBatch(batch, this.#config.batchSize)
     if (parts === null) return this.#fail(batch, error)
+    this.effects.splits++
     queue.sequences.replace(batch, parts)
     for (const part of parts) queue.requeue(part)
     this.#accumulator.replace(batch, parts)

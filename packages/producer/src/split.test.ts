@@ -7,12 +7,13 @@ import { describe, expect, test } from 'vitest'
 import { Accumulator } from './accumulator.ts'
 import type { BatchOutcome } from './delivery.ts'
 import type { ProducerBatchMessage } from './diagnostics.ts'
-import { FlushWait } from './flush-wait.ts'
+import { FlushWait, waitForFlush } from './flush-wait.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { Producer } from './producer.ts'
 import { splitBatch } from './split.ts'
 import { StickyPartitioner } from './sticky-partitioner.ts'
+import { arriveAll } from './waiting-sends.ts'
 
 const TOPIC = new TopicQueues('t', new StickyPartitioner(1, () => 0, null))
 
@@ -31,6 +32,36 @@ function batchOf(count: number, size: number, compression: CompressionType, offs
   if (compression !== 'none') accumulator.compressed(batch!, batch!.builder!.seal({ compression }))
   return batch!
 }
+
+test('parts stand in the queue in the order of their records, also parts of parts, whenever they come back', () => {
+  const batch = batchOf(100, 90, 'none', new Map())
+  const { queue } = batch
+  const after = batchOf(1, 90, 'none', new Map())
+  after.ordinal = batch.ordinal + 1
+  queue.ready.splice(0, Infinity, after)
+  const [first, ...rest] = splitBatch(batch, 3_000)!
+  const [start, ...end] = splitBatch(first!, 700)!
+  const parts = [start!, ...end, ...rest]
+  expect(parts.length).toBeGreaterThan(5)
+  for (const part of [...rest, ...end.toReversed(), start!]) queue.requeue(part)
+  expect(queue.ready).toEqual([...parts, after])
+  expect(parts.every(({ attempts }) => attempts === batch.attempts)).toBe(true)
+})
+
+test('a flush that comes after the split waits for every part, as one that came before does', () => {
+  const batch = batchOf(100, 90, 'none', new Map())
+  const done: string[] = []
+  const early = new FlushWait(() => done.push('early'))
+  const late = new FlushWait(() => done.push('late'))
+  waitForFlush(batch, early)
+  const parts = splitBatch(batch, 2_000)!
+  expect(parts.length).toBeGreaterThan(2)
+  for (const part of parts) waitForFlush(part, late)
+  for (const part of parts.slice(1)) arriveAll(part.flushes)
+  expect(done).toEqual([])
+  arriveAll(parts[0]!.flushes)
+  expect(done).toEqual(['early', 'late'])
+})
 
 describe.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('the parts of a batch, %s', (compression) => {
   test('have its records, half of it at most each, and whoever waits waits for all of them', () => {

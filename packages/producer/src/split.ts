@@ -21,7 +21,10 @@ export function splitBatch(batch: ProducerBatch, batchSize: number): ProducerBat
     }
   }
   let first = 0
-  for (const one of parts) {
+  const ordinalSpan = batch.ordinalSpan / parts.length
+  for (const [index, one] of parts.entries()) {
+    one.ordinal = batch.ordinal + index * ordinalSpan
+    one.ordinalSpan = ordinalSpan
     one.deliveries = batch.deliveries.slice(first, first + one.recordCount)
     one.memory = one.builder!.buffer.length
     first += one.recordCount
@@ -34,6 +37,7 @@ function emptyPart(batch: ProducerBatch, batchSize: number): ProducerBatch {
   const part = new ProducerBatch(batch.queue, new RecordBatchBuilder({ batchSize }), new BatchDeliveries(), 0, batch.createdAt)
   part.attempts = batch.attempts
   part.state = 'ready'
-  part.flushes = batch.flushes
+  // A list of its own: a flush that comes later waits for each of the parts.
+  part.flushes = batch.flushes === null ? null : [...batch.flushes]
   return part
 }
