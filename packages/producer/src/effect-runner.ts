@@ -12,6 +12,8 @@ import type { ProduceCall, Sender } from './sender.ts'
 import { arriveAll } from './waiting-sends.ts'
 
 const LAST_PRODUCE_VERSION_BY_NAME = 12
+/** Produce requests have a connection of their own: metadata never waits behind them. */
+const PRODUCE_ROLE = 'produce'
 const NO_TRANSACTION = { transactionalId: null, transactionTimeoutMs: 0x7fffffff, enable2Pc: false, keepPreparedTxn: false }
 
 interface RunnerOptions {
@@ -33,7 +35,8 @@ export class EffectRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { accumulator, config, environment, sender } = options
+    const { accumulator, cluster, config, environment, metrics, sender } = options
+    metrics.ask({ connections: () => connectionsOf(cluster) })
     this.#compressor = new Compressor({
       compressionType: config.compressionType,
       compressionLevel: config.compressionLevel,
@@ -48,8 +51,10 @@ export class EffectRunner {
     const { environment, metrics, sender } = this.#options
     const { effects } = sender
     if (this.#compressor.run()) sender.poll(environment.clock.now())
+    if (effects.splits > 0) metrics.batchesSplit(effects.splits, environment.clock.now())
+    effects.splits = 0
     for (const { batch, outcome } of effects.settled.splice(0)) {
-      if (outcome.error !== null) metrics.failed(batch.recordCount, environment.clock.now())
+      if (outcome.error !== null) metrics.failed(batch.recordCount, environment.clock.now(), outcome.topic)
       batch.deliveries.settle(outcome)
       arriveAll(batch.flushes)
       publishBatch(batch, outcome)
@@ -68,19 +73,19 @@ export class EffectRunner {
     metrics.requestSent(call, sentAt)
     const { acks, requestTimeoutMs } = config
     const maxVersion = hasTopicIds(call.request) ? undefined : LAST_PRODUCE_VERSION_BY_NAME
-    const options = { role: 'produce', timeoutMs: requestTimeoutMs, noResponse: acks === 0, maxVersion }
+    const options = { role: PRODUCE_ROLE, timeoutMs: requestTimeoutMs, noResponse: acks === 0, maxVersion }
     cluster.request(call.node, produceApi, call.request, options).then(
       (response) => {
         const answer = acks === 0 ? null : response
         const now = environment.clock.now()
-        metrics.requestEnded(sentAt, now)
+        metrics.requestEnded(call.node, sentAt, now, answer?.throttleTimeMs ?? null)
         sender.produced(call, answer, now)
         if (answer !== null) this.#learnLeaders(call, answer)
         this.#options.changed()
       },
       (error: unknown) => {
         const now = environment.clock.now()
-        metrics.requestEnded(sentAt, now)
+        metrics.requestEnded(call.node, sentAt, now, null)
         sender.produceFailed(call, asKafkaError(error), now)
         this.#options.changed()
       },
@@ -135,6 +140,12 @@ export class EffectRunner {
     const { cluster, config } = this.#options
     return cluster.sleep(config.retryBackoffMs).catch(() => {})
   }
+}
+
+function connectionsOf(cluster: ClusterClient): number {
+  let count = 0
+  for (const node of cluster.nodes.keys()) for (const role of [PRODUCE_ROLE, undefined]) if (cluster.isReady(node, role)) count++
+  return count
 }
 
 function asKafkaError(error: unknown): KafkaError {

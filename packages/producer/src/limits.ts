@@ -62,6 +62,12 @@ export const COMPACT_AFTER = 1_024
 /** A string key of up to a third as many characters is hashed without an allocation. */
 export const KEY_SCRATCH_BYTES = 4_096
 
+/** Topics of which metrics are kept at most: those that were sent to last. */
+export const METRIC_TOPICS_MAX = 1_000
+
+/** Brokers of which metrics are kept at most. */
+export const METRIC_NODES_MAX = 1_000
+
 /** Samples that rates, averages and maxima are taken from (Java: metrics.num.samples). */
 export const METRIC_SAMPLES = 2
 

@@ -94,6 +94,7 @@ export class ProducerEngine implements SendPath {
   flush(signal?: AbortSignal): Promise<void> {
     if (this.#isOver) return Promise.resolve()
     this.#flushing++
+    const began = this.clock.now()
     return endedBy(signal, (resolve) => {
       const wait = new FlushWait(resolve)
       wait.expect(1)
@@ -101,7 +102,10 @@ export class ProducerEngine implements SendPath {
       for (const send of this.backlog.all()) waitForFlush(send, wait)
       this.schedule()
       wait.arrived()
-    }).finally(() => this.#flushing--)
+    }).finally(() => {
+      this.#flushing--
+      this.metrics.flushed(this.clock.now() - began)
+    })
   }
 
   /** Flushes, for at most `timeoutMs`, then disconnects; what is not stored by then fails. */

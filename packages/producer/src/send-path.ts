@@ -47,7 +47,7 @@ export function resume(path: SendPath, topic: ProducerTopic, send: WaitingSend, 
     try {
       batch = path.appender.append(topic.queues, record, now, timestamp)
     } catch (error) {
-      path.metrics.failed(1, now)
+      path.metrics.failed(1, now, send.topic)
       refuseNext(send, asRecordError(error, send.topic))
       continue
     }

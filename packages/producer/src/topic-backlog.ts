@@ -21,6 +21,8 @@ export interface ProducerTopic {
   readonly posts: PostDelivery
   /** Whether its metadata is being awaited. */
   isAwaited: boolean
+  /** When its partitions became known; Infinity before. */
+  knownAt: number
   /** Why its metadata did not come at the last try. */
   lastError: KafkaError | null
 }
@@ -49,6 +51,7 @@ export class TopicBacklog {
 
   constructor(options: BacklogOptions) {
     this.#options = options
+    options.metrics.ask({ waitingSends: () => this.#count })
   }
 
   get isShortOfMemory(): boolean {
@@ -82,7 +85,14 @@ export class TopicBacklog {
         : new StickyPartitioner(batchSize, () => environment.random(), availability, ratio)
     const queues = new TopicQueues(name, unkeyed, ratio)
     const posts = new PostDelivery(name, events)
-    const topic: ProducerTopic = { queues, waiting: new WaitingLine(), posts, isAwaited: false, lastError: null }
+    const topic: ProducerTopic = {
+      queues,
+      waiting: new WaitingLine(),
+      posts,
+      isAwaited: false,
+      knownAt: Infinity,
+      lastError: null,
+    }
     this.#topics.set(name, topic)
     return topic
   }
@@ -90,6 +100,7 @@ export class TopicBacklog {
   /** @throws {SendTimeoutError} BUFFER_EXHAUSTED when too many wait already */
   add(name: string, send: WaitingSend): void {
     if (this.#count >= WAITING_SENDS_MAX) {
+      this.#options.metrics.bufferExhausted(send.records.length - send.next, this.#options.environment.clock.now())
       throw new SendTimeoutError(
         'BUFFER_EXHAUSTED',
         name,
@@ -131,11 +142,13 @@ export class TopicBacklog {
 
   /** Takes over what the cluster's metadata says now. */
   updateTopics(): void {
-    for (const topic of this.#topics.values()) this.#update(topic.queues)
+    this.#options.metrics.metadataCame(this.#options.environment.clock.now())
+    for (const topic of this.#topics.values()) this.#update(topic)
   }
 
-  #update(queues: TopicQueues): void {
-    const { cluster } = this.#options
+  #update(topic: ProducerTopic): void {
+    const { cluster, environment } = this.#options
+    const { queues } = topic
     const metadata = cluster.topic(queues.name)
     if (metadata === undefined) return
     if (queues.topicId !== '' && queues.topicId !== metadata.id) for (const queue of queues.partitions) queue.leaderEpoch = -1
@@ -143,6 +156,7 @@ export class TopicBacklog {
     for (let partition = queues.partitions.length; partition < metadata.partitions.length; partition++) {
       queues.partitions.push(new PartitionQueue(queues, partition))
     }
+    if (queues.partitions.length > 0) topic.knownAt = Math.min(topic.knownAt, environment.clock.now())
     for (const known of metadata.partitions) {
       if (known === undefined) continue
       this.#options.setLeader(queues.partitions[known.partition]!, known.leader, known.leaderEpoch)
@@ -157,6 +171,7 @@ export class TopicBacklog {
         return
       }
       this.#removeFirst(waiting)
+      this.#countWait(topic, send, now)
     }
   }
 
@@ -169,13 +184,23 @@ export class TopicBacklog {
         ? new SendTimeoutError('BUFFER_EXHAUSTED', queues.name, maxBlockMs, 'no buffer memory came free')
         : new SendTimeoutError('METADATA_TIMED_OUT', queues.name, maxBlockMs, 'the topic did not show up', topic.lastError)
       this.#removeFirst(waiting)
-      this.#fail(send, error)
+      this.#countWait(topic, send, now)
+      if (isKnown) this.#options.metrics.bufferExhausted(send.records.length - send.next, now)
+      this.#fail(topic, send, error)
     }
   }
 
-  #fail(send: WaitingSend, error: KafkaError): void {
+  /** Until the topic was known it waited for that, then for memory. */
+  #countWait(topic: ProducerTopic, send: WaitingSend, now: number): void {
+    const { config, metrics } = this.#options
+    const since = send.deadline - config.maxBlockMs
+    const known = Math.max(since, Math.min(now, topic.knownAt))
+    metrics.waited(known - since, Math.max(0, now - known))
+  }
+
+  #fail(topic: ProducerTopic, send: WaitingSend, error: KafkaError): void {
     const { environment, metrics } = this.#options
-    metrics.failed(send.records.length - send.next, environment.clock.now())
+    metrics.failed(send.records.length - send.next, environment.clock.now(), topic.queues.name)
     failWaitingSend(send, error)
   }
 
@@ -191,7 +216,7 @@ export class TopicBacklog {
     stopListening(send)
     this.#count--
     if (topic.waiting.length === 0) this.#backlogged.delete(topic)
-    this.#fail(send, aborted(signal))
+    this.#fail(topic, send, aborted(signal))
     this.#options.changed()
   }
 
@@ -209,7 +234,7 @@ export class TopicBacklog {
     topic.isAwaited = false
     topic.lastError = error
     if (error === null) {
-      this.#update(topic.queues)
+      this.#update(topic)
     } else if (!(error instanceof KafkaError) || !error.retriable || error.fatal) {
       this.#failTopic(topic, error)
       this.#backlogged.delete(topic)
@@ -223,7 +248,7 @@ export class TopicBacklog {
     topic.waiting.clear()
     for (const send of sends) {
       stopListening(send)
-      this.#fail(send, error)
+      this.#fail(topic, send, error)
     }
   }
 }

@@ -18,16 +18,21 @@ export class WindowedStat {
   }
 
   record(value: number, now: number): void {
-    this.#total += value
+    this.recordMany(value, 1, value, now)
+  }
+
+  /** `count` values at once, by their sum and the greatest; NaN where nobody asks for that. */
+  recordMany(sum: number, count: number, max: number, now: number): void {
+    this.#total += sum
     let sample = this.#samples.at(-1)
     if (sample === undefined || now - sample.startedAt >= METRIC_WINDOW_MS) {
       sample = { startedAt: now, sum: 0, count: 0, max: -Infinity }
       this.#samples.push(sample)
       if (this.#samples.length > METRIC_SAMPLES) this.#samples.shift()
     }
-    sample.sum += value
-    sample.count++
-    sample.max = Math.max(sample.max, value)
+    sample.sum += sum
+    sample.count += count
+    sample.max = Math.max(sample.max, max)
   }
 
   /** Per second; the time counts as at least all samples but one, so that the first second is no burst (Java: Rate.windowSize). */
