@@ -62,6 +62,9 @@ export const COMPACT_AFTER = 1_024
 /** A string key of up to a third as many characters is hashed without an allocation. */
 export const KEY_SCRATCH_BYTES = 4_096
 
+/** A broker that counts as unavailable may get records without a key again after it got nothing for so long. */
+export const UNAVAILABLE_NODE_RETRY_MS = 30_000
+
 /** Topics of which metrics are kept at most: those that were sent to last. */
 export const METRIC_TOPICS_MAX = 1_000
 

@@ -144,7 +144,7 @@ test('waits for memory are counted, and records for which none came free', async
   const stuck = producer.send({ topic: 't', value: 'x'.repeat(900) }).catch((error: unknown) => error)
   const waiting = [
     producer.send({ topic: 't', value: 'y'.repeat(900) }),
-    producer.sendAll('t', Array(3).fill({ value: 'z'.repeat(900) })),
+    producer.sendAll('t', [{ value: 'z'.repeat(900) }, { value: 'z'.repeat(900) }, { value: 'z'.repeat(900) }]),
   ]
   await fault.hit()
   expect(producer.metrics()).toMatchObject({ 'waiting-threads': 2, 'requests-in-flight': 1 })

@@ -94,6 +94,7 @@ export class Sender {
 
   /** Closes what has lingered, gives up what is too old and sends what may be sent. */
   poll(now: number): void {
+    this.availability.tick(now)
     this.#accumulator.closeLingering(now)
     if (now >= this.#expiry()) this.#expire(now)
     this.#retryDeadline = Infinity
@@ -103,6 +104,7 @@ export class Sender {
   /** The broker answered; `null` with acks 0, where it does not. */
   produced(call: ProduceCall, response: ProduceResponse | null, now: number): void {
     this.#leaveFlight(call)
+    this.availability.answered(call.node, now, true)
     const results = resultsOf(call, response)
     for (let index = 0; index < call.batches.length; index++) this.#conclude(call.batches[index]!, results[index]!, now)
   }
@@ -110,6 +112,7 @@ export class Sender {
   /** The request had no answer: any of its batches may be stored or not. */
   produceFailed(call: ProduceCall, error: KafkaError, now: number): void {
     this.#leaveFlight(call)
+    this.availability.answered(call.node, now, !error.retriable)
     for (const batch of call.batches) {
       this.effects.staleTopics.add(batch.queue.topic.name)
       if (batch.state === 'done') continue

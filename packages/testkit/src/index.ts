@@ -13,10 +13,19 @@ export {
 } from './io/kafka-jars.ts'
 export { countBrokers } from './io/probe.ts'
 export { REAL_KAFKA_CLUSTER_ID, startRealKafka, type RealKafka, type RealKafkaOptions } from './io/real-kafka.ts'
+export { rewrite, rewritingEnvironment, type AskedFor, type Rewrite } from './rewriting-environment.ts'
 export { SeededRandom } from './seeded-random.ts'
 export { SimClock, type SimTimer } from './sim-clock.ts'
 export { History, type HistoryEvent, type Place } from './history.ts'
 export { checkHistory, type Anomaly, type AnomalyKind, type CheckOptions } from './history-checker.ts'
 export { SimCluster, type SimClusterOptions } from './sim-cluster.ts'
 export { SimDisk } from './sim-disk.ts'
-export { HEALTHY, SimNetwork, type NetworkFaults, type SimServer } from './sim-network.ts'
+export {
+  HEALTHY,
+  SimNetwork,
+  type Direction,
+  type NetworkFaults,
+  type PlannedCut,
+  type SimServer,
+  type Traffic,
+} from './sim-network.ts'

@@ -33,3 +33,6 @@ export const TOOL_LIMIT_MS = 120_000
 
 /** How long Maven may take to fetch Kafka's jars. */
 export const MAVEN_LIMIT_MS = 600_000
+
+/** Largest request or response that `rewritingEnvironment` takes apart. */
+export const MAX_REWRITTEN_FRAME_BYTES: number = 64 * 1024 * 1024
