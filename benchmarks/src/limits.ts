@@ -49,3 +49,7 @@ export const WORKER_LIMIT_MS = 120_000
 
 /** The same for the memory section, which sends for minutes where the machine is slow. */
 export const MEMORY_LIMIT_MS = 1_200_000
+
+/** A broker may take this long to know a topic that it has created. */
+export const TOPIC_ATTEMPTS = 100
+export const TOPIC_RETRY_MS = 50

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
+import { TOPIC_ATTEMPTS, TOPIC_RETRY_MS } from './limits.ts'
 
 /** Creates, reads and deletes topics outside what is measured. */
 export interface Topics {
@@ -13,23 +15,32 @@ export interface Topics {
 export async function connectTopics(bootstrapServers: string): Promise<Topics> {
   const admin = new Kafka({ clientId: 'bench-helper', brokers: [bootstrapServers], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await admin.fetchOffsets({ groupId: 'bench-warm-up' })
-      break
-    } catch (error) {
-      if (attempt === 10) throw error
-    }
-  }
+  await retried(() => admin.fetchOffsets({ groupId: 'bench-warm-up' }))
   return {
     create: async (topic, numPartitions) => {
-      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }], waitForLeaders: true })
+      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }], waitForLeaders: false })
+      // kafkajs' own wait gives up on a broker that does not know the topic yet. Offsets are there when every partition has its leader.
+      await retried(async () => {
+        const offsets = await admin.fetchTopicOffsets(topic)
+        if (offsets.length < numPartitions) throw new Error(`${topic} has ${offsets.length} of ${numPartitions} partitions`)
+      })
     },
     stored: async (topic) => {
-      const offsets = await admin.fetchTopicOffsets(topic)
+      const offsets = await retried(() => admin.fetchTopicOffsets(topic))
       return offsets.reduce((total, { high }) => total + Number(high), 0)
     },
     remove: (topic) => admin.deleteTopics({ topics: [topic] }),
     close: () => admin.disconnect(),
+  }
+}
+
+async function retried<Result>(action: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action()
+    } catch (error) {
+      if (attempt === TOPIC_ATTEMPTS) throw error
+      await sleep(TOPIC_RETRY_MS)
+    }
   }
 }

@@ -41,7 +41,12 @@ export async function produceLoad(client: BenchClient, workload: ProduceWorkload
   }
   await Promise.all(Array.from({ length: CALLS_IN_FLIGHT }, lane))
   await producer.close()
-  return resultOf(start!, end!, measured, { acknowledged, calls, loopDelayP99Ms: delay.percentile(99) / 1e6 })
+  return resultOf(start!, end!, measured, {
+    acknowledged,
+    calls,
+    // No sample at all: the loop never came round.
+    loopDelayP99Ms: delay.count === 0 ? workload.measureMs : delay.percentile(99) / 1e6,
+  })
 }
 
 function resultOf(

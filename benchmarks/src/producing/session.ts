@@ -30,18 +30,20 @@ export async function withBroker<Result>(
   }
 }
 
-/** A new topic for the time of `body`. */
+/** One attempt on a new topic, which is removed afterwards. A broker that does not serve fails the attempt, not all that were made before. */
 export async function withTopic<Result>(
   { topics }: Session,
   topic: string,
   partitions: number,
-  body: () => Promise<Result>,
-): Promise<Result> {
-  await topics.create(topic, partitions)
+  body: () => Promise<Attempt<Result>>,
+): Promise<Attempt<Result>> {
   try {
-    return await body()
-  } finally {
+    await topics.create(topic, partitions)
+    const attempt = await body()
     await topics.remove(topic)
+    return attempt
+  } catch (error) {
+    return String(error)
   }
 }
 
