@@ -375,10 +375,43 @@ describe('what to send', () => {
     bench.send(0)
     bench.now += 5
     bench.sender.poll(bench.now)
+    bench.sender.producerIdRefused(ErrorCode.UNSUPPORTED_VERSION)
+    bench.poll()
+    expect(bench.failed.get(0)).toMatchObject({ code: errorFor(ErrorCode.UNSUPPORTED_VERSION).code })
+    expect(bench.sender.fatal).not.toBeNull()
+  })
+
+  test.each([ErrorCode.CLUSTER_AUTHORIZATION_FAILED, ErrorCode.PRODUCER_FENCED])(
+    'error %i of one batch is the end of all',
+    (code) => {
+      const bench = new Bench(2)
+      for (let index = 0; index < 4; index++) bench.send(index % 2)
+      bench.now += 10
+      bench.poll()
+      bench.send(1)
+      bench.process(code)
+      bench.answer()
+      bench.poll()
+      expect([...bench.failed.keys()].toSorted()).toEqual([0, 1, 2, 3, 4])
+      expect(new Set([...bench.failed.values()].map((error) => error.code))).toEqual(new Set([errorFor(code).code]))
+      expect(bench.sender.fatal).toMatchObject({ code: errorFor(code).code })
+    },
+  )
+
+  test('without the right to a producer id what there is fails, and the next one is asked for again', () => {
+    const bench = new Bench(1)
+    bench.send(0)
+    bench.now += 5
+    bench.sender.poll(bench.now)
+    expect(bench.sender.effects.initProducerId).toBe(true)
+    bench.sender.effects.initProducerId = false
     bench.sender.producerIdRefused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     bench.poll()
-    expect(bench.failed.get(0)).toMatchObject({ code: errorFor(ErrorCode.CLUSTER_AUTHORIZATION_FAILED).code })
-    expect(bench.sender.fatal).not.toBeNull()
+    expect(bench.failed.get(0)).toMatchObject({ code: 'CLUSTER_AUTHORIZATION_FAILED' })
+    expect(bench.sender.fatal).toBeNull()
+    bench.send(0)
+    bench.finish()
+    expect([bench.partitions[0]!.log, bench.failed.size]).toEqual([[1], 1])
   })
 })
 

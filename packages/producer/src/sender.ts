@@ -1,4 +1,4 @@
-import type { KafkaError } from '@millrace/protocol'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
 import type { ProduceRequest, ProduceResponse } from '@millrace/protocol/apis/produce'
 import type { Accumulator } from './accumulator.ts'
@@ -126,10 +126,14 @@ export class Sender {
     this.identity.assign(producerId, epoch)
   }
 
-  /** The broker refused to give one: what is retriable is asked for again, anything else is the end. */
+  /**
+   * The broker refused to give one. What is retriable is asked for again. Without the right to it what there is fails, and the next send asks again: rights can
+   * be given (Java: Sender.shouldHandleAuthorizationError). Anything else is the end.
+   */
   producerIdRefused(errorCode: number): void {
     const error = errorAbout(errorCode, 'producer id')
-    if (error.retriable) this.producerIdFailed(error)
+    if (errorCode === ErrorCode.CLUSTER_AUTHORIZATION_FAILED) this.#failIncomplete(error)
+    if (error.retriable || errorCode === ErrorCode.CLUSTER_AUTHORIZATION_FAILED) this.producerIdFailed(error)
     else this.failAll(error)
   }
 
@@ -148,6 +152,10 @@ export class Sender {
   /** Gives up every batch, sent or not, and lets no other one come: no producer id will come, or the producer closes. */
   failAll(error: KafkaError): void {
     this.#fatal = error
+    this.#failIncomplete(error)
+  }
+
+  #failIncomplete(error: KafkaError): void {
     for (const batch of this.#accumulator.incomplete) {
       this.#takeFromQueue(batch)
       this.#fail(batch, error)
@@ -266,6 +274,8 @@ export class Sender {
         return this.#split(batch, verdict.error)
       case 'failed':
         return this.#fail(batch, verdict.error)
+      case 'fatal':
+        return this.failAll(verdict.error)
     }
   }
 

@@ -14,7 +14,8 @@ interface Delivered {
 }
 
 interface NotDelivered {
-  readonly kind: 'retry' | 'split' | 'failed'
+  /** `fatal`: the whole producer can send no more. */
+  readonly kind: 'retry' | 'split' | 'failed' | 'fatal'
   readonly error: KafkaError
   readonly refreshMetadata: boolean
   /** The partition's sequence has a gap: everything outstanding is numbered anew under a new epoch. */
@@ -43,6 +44,15 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
   ErrorCode.INCONSISTENT_TOPIC_ID,
 ])
 
+/** Errors after which an idempotent producer cannot go on (Java: TransactionManager.maybeTransitionToErrorState). */
+const FATAL: ReadonlySet<number> = new Set([
+  ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+  ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+  ErrorCode.PRODUCER_FENCED,
+  ErrorCode.UNSUPPORTED_VERSION,
+  ErrorCode.INVALID_PRODUCER_ID_MAPPING,
+])
+
 /** The rules of Java's Sender.completeBatch and TransactionManager.canRetry for the idempotent producer. */
 export function verdictOf(batch: ProducerBatch, result: PartitionResult, idempotent: boolean): Verdict {
   const code = result.errorCode
@@ -54,6 +64,7 @@ export function verdictOf(batch: ProducerBatch, result: PartitionResult, idempot
   const refreshMetadata = STALE_METADATA.has(code)
   const isOutcomeUnknown = MAYBE_STORED.has(code) ? true : undefined
   const notDelivered = { error, refreshMetadata, resetSequences: false, isOutcomeUnknown }
+  if (idempotent && FATAL.has(code)) return { ...notDelivered, kind: 'fatal' }
   if (code === ErrorCode.MESSAGE_TOO_LARGE && batch.recordCount > 1) return { ...notDelivered, kind: 'split' }
   if (idempotent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
     // Behind another that has no outcome yet, this is what happens. Next in line, it means that the broker lost one.
