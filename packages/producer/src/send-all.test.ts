@@ -110,6 +110,17 @@ test('what is wrong with the call refuses all of it', async () => {
   expect(await code(producer.sendAll('t', good, { allOrNothing: 1 as never }))).toEqual(['ConfigError', 'INVALID_CONFIG'])
 })
 
+test('what is refused once the topic is known counts as failed, and for its topic', async () => {
+  const topic = await newTopic(1)
+  await using producer = new Producer({ bootstrapServers })
+  const records = [{ value: 'v' }, { value: 'v', partition: 1 }]
+  await outcomeOf(producer.sendAll(topic, records))
+  await outcomeOf(producer.sendAll(topic, records, { allOrNothing: true }))
+  const metrics = producer.metrics()
+  expect(metrics['record-error-total']).toBe(3)
+  expect(metrics['producer-topic-metrics'].get(topic)!['record-error-total']).toBe(3)
+})
+
 test('takes any iterable, once', async () => {
   const topic = await newTopic(1)
   await using producer = new Producer({ bootstrapServers })

@@ -75,7 +75,7 @@ function refuseWrongPartitions(path: SendPath, topic: ProducerTopic, send: Waiti
     if (error !== null) refused.push({ index, error })
   }
   if (refused.length === 0) return false
-  path.metrics.failed(send.records.length, now)
+  path.metrics.failed(send.records.length, now, send.topic)
   refuseWhole(send, refused)
   return true
 }
