@@ -392,7 +392,7 @@ describe('what to send', () => {
       bench.process(code)
       bench.answer()
       bench.poll()
-      expect([...bench.failed.keys()].toSorted()).toEqual([0, 1, 2, 3, 4])
+      expect([...bench.failed.keys()].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4])
       expect(new Set([...bench.failed.values()].map((error) => error.code))).toEqual(new Set([errorFor(code).code]))
       expect(bench.sender.fatal).toMatchObject({ code: errorFor(code).code })
     },
