@@ -43,9 +43,9 @@ export class SendAllError extends KafkaError {
     topic: string,
     delivered: readonly DeliveredRange[],
     failedCount: number,
+    refused: readonly RefusedRecord[],
     recordCount: number,
     first: KafkaError,
-    refused: readonly RefusedRecord[] = [],
   ) {
     super(first.code, `${failedCount} of ${recordCount} records for ${topic} failed; the first: ${first.message}`, {
       retriable: first.retriable,
@@ -136,7 +136,7 @@ export class SendAllDelivery implements RangeDelivery {
     const { topic, recordCount } = this
     const first = this.#firstError
     if (first === null) this.#resolve({ topic, recordCount, ranges: this.#delivered })
-    else this.#reject(new SendAllError(topic, this.#delivered, this.#failed, recordCount, first, this.#refused))
+    else this.#reject(new SendAllError(topic, this.#delivered, this.#failed, this.#refused, recordCount, first))
   }
 }
 
