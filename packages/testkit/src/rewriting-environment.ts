@@ -1,4 +1,4 @@
-import type { Environment, TransportHandler } from '@millrace/client/internal'
+import { nodeEnvironment, type Environment, type TransportHandler } from '@millrace/client/internal'
 import type { AnyApi, Api } from '@millrace/protocol'
 import {
   decodeCorrelationId,
@@ -18,7 +18,7 @@ export interface Rewrite {
 
 /** Typed as its API is. */
 export function rewrite<Request, Response>(api: Api<Request, Response>, apply: (response: Response) => Response): Rewrite {
-  return { api, apply: apply as (response: unknown) => unknown }
+  return { api, apply }
 }
 
 /** An API and version that the client asked for, by API key. */
@@ -32,9 +32,9 @@ export interface AskedFor {
  * a cluster of more brokers than there are. `asked` gets every request that goes out.
  */
 export function rewritingEnvironment(
-  environment: Environment,
   rewrites: readonly Rewrite[],
   asked: (request: AskedFor) => void = () => {},
+  environment: Environment = nodeEnvironment,
 ): Environment {
   return {
     clock: environment.clock,

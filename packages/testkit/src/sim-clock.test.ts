@@ -90,4 +90,14 @@ describe('SimClock', () => {
   test('refuses a delay that is not a number', () => {
     expect(() => new SimClock().after(Number.NaN, () => {})).toThrow('NaN')
   })
+
+  test('counts the timers that will fire', async () => {
+    const clock = new SimClock()
+    const first = clock.after(10, () => {})
+    clock.after(20, () => {})
+    first.cancel()
+    expect(clock.pendingTimers).toBe(1)
+    await clock.advance(20)
+    expect(clock.pendingTimers).toBe(0)
+  })
 })

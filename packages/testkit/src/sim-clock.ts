@@ -31,6 +31,11 @@ export class SimClock {
     return this.#now
   }
 
+  /** Timers that are set and will fire. */
+  get pendingTimers(): number {
+    return this.#heap.filter(({ action }) => action !== null).length
+  }
+
   after(delayMs: number, action: () => void): SimTimer {
     if (Number.isNaN(delayMs)) throw new TypeError('a timer was set with the delay NaN')
     const scheduled: Scheduled = { at: this.#now + Math.max(0, delayMs), order: this.#order++, action }

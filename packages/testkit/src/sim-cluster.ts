@@ -38,6 +38,15 @@ export class SimCluster {
     return this.#core !== null
   }
 
+  /**
+   * The broker, to set faults on it or to look into its logs. After each start it is another one, without faults.
+   * @throws Error while it is down
+   */
+  get broker(): BrokerCore {
+    if (this.#core === null) throw new Error('the simulated broker is down')
+    return this.#core
+  }
+
   /** What a client gets as its second argument. */
   environment(): Environment {
     return { clock: this.clock, random: this.random.fork().next, connect: this.network.connect }

@@ -49,6 +49,34 @@ describe('SimNetwork', () => {
     expect(client.events).toEqual(['connect'])
   })
 
+  test.each([0, 1, 4, 9])('cuts as planned after exactly %i bytes to the server, and counts what was written', async (bytes) => {
+    const { clock, network, server, client } = join({ ...HEALTHY, delayMaxMs: 5 })
+    network.plannedCuts = [{ connection: 1, direction: 'toServer', bytes }]
+    const second = network.connect(ENDPOINT, { onConnect: () => {}, onData: () => {}, onDrain: () => {}, onClose: () => {} })
+    await clock.advance(10)
+    second.write([Buffer.from('0123'), Buffer.from('45678')])
+    await clock.advance(10)
+    expect(server).toMatchObject({ received: '012345678'.slice(0, bytes), events: ['closed'] })
+    expect(client.events).toEqual(['connect'])
+    expect(network.brokenConnections).toBe(1)
+    expect(network.traffic[0]).toEqual({ toServer: 0, toClient: 0 })
+  })
+
+  test('cuts as planned within what the server writes', async () => {
+    const { clock, network, server } = join({ ...HEALTHY, delayMaxMs: 5 })
+    network.plannedCuts = [{ connection: 1, direction: 'toClient', bytes: 6 }]
+    let received = ''
+    const onData = (chunk: Buffer): void => void (received += chunk.toString())
+    network.connect(ENDPOINT, { onConnect: () => {}, onData, onDrain: () => {}, onClose: () => {} })
+    await clock.advance(10)
+    server.channel!.write([Buffer.from('0123'), Buffer.from('45678')])
+    server.channel!.write([Buffer.from('9')])
+    await clock.advance(10)
+    expect(received).toBe('012345')
+    expect(server.events).toEqual(['closed'])
+    expect(network.traffic[1]).toEqual({ toServer: 0, toClient: 9 })
+  })
+
   test('an end comes after everything that was written; a destroyed transport hears nothing more', async () => {
     const { clock, server, client } = join()
     await clock.advance(10)

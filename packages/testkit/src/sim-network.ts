@@ -2,7 +2,7 @@ import type { Endpoint, Transport, TransportHandler } from '@millrace/client/int
 import type { ClientChannel, Session } from '@millrace/broker/internal'
 import type { SeededRandom } from './seeded-random.ts'
 import type { SimClock } from './sim-clock.ts'
-import { SimPipe } from './sim-pipe.ts'
+import { SimPipe, type PipeLoad } from './sim-pipe.ts'
 
 /** What goes wrong on the network, as chances from 0 to 1 and times in milliseconds. May be changed while it runs. */
 export interface NetworkFaults {
@@ -19,6 +19,19 @@ export interface NetworkFaults {
 
 export const HEALTHY: Readonly<NetworkFaults> = { delayMinMs: 0, delayMaxMs: 1, refuse: 0, cut: 0, split: 0 }
 
+/** A cut at an exact place: of one connection, after so many bytes one way, the last of which still arrives. */
+export interface PlannedCut {
+  /** Counted from 0 in the order of connecting. */
+  readonly connection: number
+  readonly direction: Direction
+  readonly bytes: number
+}
+
+export type Direction = 'toServer' | 'toClient'
+
+/** Bytes that one connection was given to carry. */
+export type Traffic = Record<Direction, number>
+
 /** What serves connections: `BrokerCore` is one. */
 export interface SimServer {
   connect(channel: ClientChannel): Session
@@ -29,6 +42,10 @@ export class SimNetwork {
   faults: NetworkFaults
   /** Connections that faults have cut or refused so far. */
   brokenConnections = 0
+  /** Each hits its connection once. */
+  plannedCuts: readonly PlannedCut[] = []
+  /** Of each connection so far, in the order of connecting. */
+  readonly traffic: Readonly<Traffic>[] = []
   readonly #clock: SimClock
   readonly #random: SeededRandom
   readonly #servers = new Map<string, SimServer>()
@@ -61,10 +78,10 @@ export class SimNetwork {
   readonly connect = (endpoint: Endpoint, handler: TransportHandler): Transport => {
     const key = keyOf(endpoint)
     const random = this.#random.fork()
+    const traffic = { toServer: 0, toClient: 0 }
+    const index = this.traffic.push(traffic) - 1
     const connection = new SimConnection(
-      this.#clock,
-      random,
-      () => this.faults,
+      { clock: this.#clock, random, faults: () => this.faults, traffic, cutAt: this.#cutOf(index) },
       handler,
       (isBroken) => {
         of.delete(connection)
@@ -80,6 +97,24 @@ export class SimNetwork {
     })
     return connection.transport
   }
+
+  #cutOf(index: number): Traffic {
+    const bytes = (direction: Direction): number => {
+      const cuts = this.plannedCuts.filter((cut) => cut.connection === index && cut.direction === direction)
+      return Math.min(Infinity, ...cuts.map((cut) => cut.bytes))
+    }
+    return { toServer: bytes('toServer'), toClient: bytes('toClient') }
+  }
+}
+
+/** What a connection runs on. */
+interface Wire {
+  readonly clock: SimClock
+  readonly random: SeededRandom
+  readonly faults: () => NetworkFaults
+  readonly traffic: Traffic
+  /** Bytes after which it is cut; `Infinity`: not planned. */
+  readonly cutAt: Traffic
 }
 
 /** One connection: a pipe each way, and what its two ends are told. */
@@ -94,23 +129,22 @@ class SimConnection {
   #serverGone = false
   #wantsDrain = false
 
-  constructor(
-    clock: SimClock,
-    random: SeededRandom,
-    faults: () => NetworkFaults,
-    handler: TransportHandler,
-    ended: (isBroken: boolean) => void,
-  ) {
+  constructor(wire: Wire, handler: TransportHandler, ended: (isBroken: boolean) => void) {
     this.#handler = handler
     this.#ended = ended
     const reset = (): void => this.reset()
-    this.#toServer = new SimPipe(clock, random, faults, {
+    const { clock, random, faults, traffic, cutAt } = wire
+    const carries = (direction: Direction): PipeLoad => ({
+      cutAt: cutAt[direction],
+      wrote: (bytes) => void (traffic[direction] += bytes),
+    })
+    this.#toServer = new SimPipe(clock, random, faults, carries('toServer'), {
       deliver: (chunk) => this.#session?.receive(chunk),
       drained: () => this.#clientDrained(),
       ended: () => this.#serverClosed(),
       broken: reset,
     })
-    this.#toClient = new SimPipe(clock, random, faults, {
+    this.#toClient = new SimPipe(clock, random, faults, carries('toClient'), {
       deliver: (chunk) => {
         if (this.#clientGone) return
         // Like a socket's, the memory is the client's during the call only: what keeps a view of it will read garbage.

@@ -13,12 +13,22 @@ export interface PipeEnds {
   broken(): void
 }
 
+/** How much goes through a pipe. */
+export interface PipeLoad {
+  /** The pipe breaks after so many bytes. */
+  readonly cutAt: number
+  wrote(bytes: number): void
+}
+
 /** One direction of a connection: chunks arrive in order, late, in other pieces than they were sent, or not at all. */
 export class SimPipe {
   readonly #clock: SimClock
   readonly #random: SeededRandom
   readonly #faults: () => NetworkFaults
   readonly #ends: PipeEnds
+  readonly #load: PipeLoad
+  /** Bytes until it breaks as planned. */
+  #bytesLeft: number
   /** Chunks that have arrived while the reader is paused. */
   #held: (() => void)[] = []
   #isPaused = false
@@ -27,11 +37,13 @@ export class SimPipe {
   #lastArrival = 0
   #bufferedBytes = 0
 
-  constructor(clock: SimClock, random: SeededRandom, faults: () => NetworkFaults, ends: PipeEnds) {
+  constructor(clock: SimClock, random: SeededRandom, faults: () => NetworkFaults, load: PipeLoad, ends: PipeEnds) {
     this.#clock = clock
     this.#random = random
     this.#faults = faults
     this.#ends = ends
+    this.#load = load
+    this.#bytesLeft = load.cutAt
   }
 
   /** Bytes under way. */
@@ -45,7 +57,10 @@ export class SimPipe {
     const faults = this.#faults()
     for (const chunk of chunks) {
       if (chunk.length === 0) continue
-      if (this.#random.chance(faults.cut)) return this.#cutWithin(chunk)
+      this.#load.wrote(chunk.length)
+      if (chunk.length >= this.#bytesLeft) return this.#cutAfter(chunk, this.#bytesLeft)
+      this.#bytesLeft -= chunk.length
+      if (this.#random.chance(faults.cut)) return this.#cutAfter(chunk, this.#random.between(0, chunk.length - 1))
       if (chunk.length > 1 && this.#random.chance(faults.split)) {
         const at = this.#random.between(1, chunk.length - 1)
         this.#send(chunk.subarray(0, at))
@@ -80,8 +95,7 @@ export class SimPipe {
     while (!this.#isPaused && this.#held.length > 0) this.#held.shift()!()
   }
 
-  #cutWithin(chunk: Buffer): boolean {
-    const length = this.#random.between(0, chunk.length - 1)
+  #cutAfter(chunk: Buffer, length: number): boolean {
     if (length > 0) this.#send(chunk.subarray(0, length))
     this.#isEnding = true
     this.#schedule(() => this.#ends.broken())

@@ -51,7 +51,11 @@ export function loadLog(origin: LogOrigin): LoadedLog {
   const epochs = new LeaderEpochs(storage, directory)
   const segments: Segment[] = []
   const bytesCut = openSegments(origin, segments, epochs)
-  if (segments.length === 0) segments.push(Segment.create(storage, directory, origin.logStartOffset, origin.now))
+  if (segments.length === 0) {
+    segments.push(Segment.create(storage, directory, origin.logStartOffset, origin.now))
+    // What is flushed into a file helps nobody when its name is gone after a power failure.
+    if (origin.flush === 'fsync') storage.syncDirectory(directory)
+  }
   const logEndOffset = segments.at(-1)!.nextOffset()
   const logStartOffset = Math.min(Math.max(origin.logStartOffset, segments[0]!.baseOffset), logEndOffset)
   epochs.truncateFromEnd(logEndOffset)
