@@ -107,7 +107,7 @@ describe('is noticed:', () => {
       'a sendAll that does not say of each record what became of it',
       ['miscounted'],
       ({ ledger, call }) =>
-        ledger.failed(call('sendAll', 7, 8, 9), new SendAllError('t', [], 2, 3, new KafkaError('DELIVERY_TIMED_OUT', ''))),
+        ledger.failed(call('sendAll', 7, 8, 9), new SendAllError('t', [], 2, [], 3, new KafkaError('DELIVERY_TIMED_OUT', ''))),
     ],
     [
       'a wrong record of a sendAll that is stored',
@@ -115,7 +115,7 @@ describe('is noticed:', () => {
       ({ ledger, call, log }) => {
         log.get('t-0')!.push('p1.main.8')
         const error = new KafkaError('RECORD_TOO_LARGE', '')
-        ledger.failed(call('sendAll', 7, 8), new SendAllError('t', [], 2, 2, error, [{ index: 1, error }]))
+        ledger.failed(call('sendAll', 7, 8), new SendAllError('t', [], 2, [{ index: 1, error }], 2, error))
       },
     ],
     [
