@@ -6,6 +6,7 @@ const { BOOLEAN, INT, LONG } = ConfigType
 /** Settings of the broker itself: Kafka's names and defaults, except where the comment says otherwise. */
 const OWN: readonly ConfigDefinition[] = [
   oneOf('auto.create.topics.enable', BOOLEAN, ['true', 'false'], 'true'),
+  whole('connections.max.idle.ms', LONG, '600000', 1),
   // One node: anything above 1 could never be met.
   only('default.replication.factor', INT, '1'),
   whole('fetch.max.bytes', INT, '57671680', 1024),

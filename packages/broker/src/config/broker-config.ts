@@ -7,6 +7,8 @@ export interface BrokerConfig {
   /** Settings that were given, by Kafka's name, as text. All others have their default. */
   readonly given: ReadonlyMap<string, string>
   readonly autoCreateTopics: boolean
+  /** `connections.max.idle.ms`. */
+  readonly connectionsMaxIdleMs: number
   readonly numPartitions: number
   /** `fetch.max.bytes`. */
   readonly fetchMaxBytes: number
@@ -61,6 +63,7 @@ function resolve(given: ReadonlyMap<string, string>): BrokerConfig {
   return {
     given,
     autoCreateTopics: brokerValue(given, 'auto.create.topics.enable') === 'true',
+    connectionsMaxIdleMs: number('connections.max.idle.ms'),
     numPartitions: number('num.partitions'),
     fetchMaxBytes: number('fetch.max.bytes'),
     groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),

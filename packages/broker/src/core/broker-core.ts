@@ -16,7 +16,7 @@ import { ApiRouter } from './api-router.ts'
 import { BrokerEvents } from './broker-events.ts'
 import type { Clock } from './clock.ts'
 import { ProducerIdAllocator } from './producer-id-allocator.ts'
-import { ServerSession, type ClientChannel, type Session } from './server-session.ts'
+import { ServerSession, type ClientChannel, type EndableSession } from './server-session.ts'
 import type { BrokerServices, Endpoint } from './services.ts'
 import { TopicStore } from './topic-store.ts'
 import { Turns } from './turns.ts'
@@ -130,7 +130,7 @@ export class BrokerCore {
   }
 
   /** Serves one client. The channel calls the session; the session writes to the channel. */
-  connect(channel: ClientChannel): Session {
+  connect(channel: ClientChannel): EndableSession {
     const session = new ServerSession(this.#nextConnectionId++, channel, {
       router: this.#router,
       services: this.#services,

@@ -47,6 +47,12 @@ export interface Session {
   closed(): void
 }
 
+/** A session that its channel may end. */
+export interface EndableSession extends Session {
+  /** Ends the connection after what was written. */
+  close(reason: string): void
+}
+
 export interface SessionDependencies {
   readonly router: ApiRouter
   readonly services: BrokerServices
@@ -59,7 +65,7 @@ export interface SessionDependencies {
  * One client connection. Requests are handled one after the other in the order they came, as in Kafka: a request that waits
  * (a parked Fetch, a JoinGroup) holds back those behind it, so that replies always leave in request order.
  */
-export class ServerSession implements Session, ConnectionInfo {
+export class ServerSession implements EndableSession, ConnectionInfo {
   readonly id: number
   readonly clientHost: string
   clientSoftwareName = ''

@@ -77,6 +77,23 @@ describe('serving', () => {
     expect(socket.destroyed).toBe(true)
   })
 
+  test('a connection on which nothing happens for connections.max.idle.ms is ended, also under a request that waits', async () => {
+    const broker = await start({ config: { 'connections.max.idle.ms': 300 } })
+    const [silent, waiting, busy] = [await clientOf(broker), await clientOf(broker), await clientOf(broker)]
+    await busy.ask(metadataApi, 12, metadataRequest('orders'))
+    const idle = new Promise((resolve) => silent.socket.once('close', () => resolve('ended')))
+    const parked = waiting.ask(fetchApi, 12, fetchRequest([{ topic: 'orders' }], { maxWaitMs: 600_000 }))
+    const outcomes = Promise.all([idle, parked.catch((error: unknown) => (error as Error).message)])
+    let ended: unknown[] | null = null
+    void outcomes.then((all) => (ended = all))
+    while (ended === null) {
+      const reply = await busy.ask(metadataApi, 12, metadataRequest('orders'))
+      expect(reply.topics).toHaveLength(1)
+    }
+    expect(ended).toEqual(['ended', 'the connection is closed'])
+    expect(busy.socket.closed).toBe(false)
+  })
+
   test('many connections at once', async () => {
     const broker = await start()
     const clients = await Promise.all(Array.from({ length: 50 }, () => clientOf(broker)))

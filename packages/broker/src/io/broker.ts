@@ -72,7 +72,9 @@ export class Broker {
       const clusterId = directory?.meta.clusterId ?? resolved.clusterId ?? randomUuid(Math.random)
       const loaded = load(resolved, directory, clusterId)
       core = loaded
-      const listener = await TcpListener.listen(resolved.host, resolved.port, (channel) => loaded.connect(channel))
+      const { host, port, config } = resolved
+      const listening = { host, port, maxIdleMs: config.connectionsMaxIdleMs }
+      const listener = await TcpListener.listen(listening, (channel) => loaded.connect(channel))
       return new Broker({ options: resolved, core: loaded, listener, directory, clusterId })
     } catch (error) {
       core?.close()

@@ -1,24 +1,36 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import type { ClientChannel, Session } from '../core/server-session.ts'
+import type { ClientChannel, EndableSession } from '../core/server-session.ts'
 import { CONNECTIONS_MAX } from '../limits.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 
 /** Makes the session for a connection that was accepted. */
-export type Accept = (channel: ClientChannel) => Session
+export type Accept = (channel: ClientChannel) => EndableSession
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  /** A connection on which nothing came or went for so long is ended: `connections.max.idle.ms`. */
+  readonly maxIdleMs: number
+}
+
+/** A timer's longest time. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 /** Accepts TCP connections and joins each socket to a session. */
 export class TcpListener {
   readonly #server: Server
+  readonly #maxIdleMs: number
   readonly #sockets = new Set<Socket>()
 
-  private constructor(server: Server) {
+  private constructor(server: Server, maxIdleMs: number) {
     this.#server = server
+    this.#maxIdleMs = Math.min(maxIdleMs, TIMEOUT_MAX_MS)
   }
 
   /** @throws BrokerStartError when the address cannot be bound; the message says which and why */
-  static async listen(host: string, port: number, accept: Accept): Promise<TcpListener> {
+  static async listen({ host, port, maxIdleMs }: ListenerOptions, accept: Accept): Promise<TcpListener> {
     const server = createServer({ noDelay: true })
-    const listener = new TcpListener(server)
+    const listener = new TcpListener(server, maxIdleMs)
     server.maxConnections = CONNECTIONS_MAX
     server.on('connection', (socket) => listener.#join(socket, accept))
     await new Promise<void>((resolve, reject) => {
@@ -49,6 +61,12 @@ export class TcpListener {
     const session = accept(channelOf(socket))
     socket.on('data', (chunk) => session.receive(chunk))
     socket.on('drain', () => session.drained())
+    // As Kafka's Selector: whether a request waits makes no difference.
+    socket.setTimeout(this.#maxIdleMs, () => {
+      session.close(`idle for ${this.#maxIdleMs} ms`)
+      // Its end may be gone without a word, and will not answer.
+      socket.destroy()
+    })
     // A reset by the client is an ordinary end; 'close' follows.
     socket.on('error', () => {})
     socket.on('close', () => {
