@@ -5,11 +5,13 @@ import { administration } from './administration.ts'
 import { groups } from './groups.ts'
 import { interoperation, interoperationWithKcat } from './interoperation.ts'
 import { produceAndConsume } from './produce-consume.ts'
+import { produceVersions } from './produce-versions.ts'
 
 /** Every scenario on one provider. Those that need foreign programs are suites of their own, so that they alone are skipped where one is missing. */
 export async function describeScenarios(provider: Provider): Promise<void> {
   await describeOn('scenarios', provider, [], (broker) => {
     produceAndConsume(broker)
+    produceVersions(broker)
     groups(broker)
     administration(broker)
   })
