@@ -28,13 +28,13 @@ describe.each(VERSIONS)('Produce v%i', (version) => {
     'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
     'OUT_OF_ORDER_SEQUENCE_NUMBER',
     'UNKNOWN_PRODUCER_ID',
-  ])('is tried again after %s, and stores once', async (error) => {
+  ])('is tried again after %s, and stores once', async (name) => {
     await using broker = await Broker.start({ port: 0 })
     const used: number[] = []
     const options = { bootstrapServers: broker.bootstrapServers, retryBackoffMs: 5, lingerMs: 0 }
     await using producer = new Producer(options, producingAt(version, used))
     await producer.send({ topic: 't', value: 'before' })
-    const fault = broker.faults.add({ api: 'Produce', answer: { error } })
+    const fault = broker.faults.add({ api: 'Produce', answer: { error: name } })
     const sends = ['a', 'b', 'c'].map((value) => producer.send({ topic: 't', value }))
     const sent = await Promise.all(sends)
     expect(sent.map(({ offset }) => offset)).toEqual([1, 2, 3])
