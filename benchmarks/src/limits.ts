@@ -31,6 +31,9 @@ export const WARMUP_SHARE = 0.2
 /** Producing: what goes first, unmeasured, as a part of the measured time. */
 export const WARMUP_TIME_SHARE = 0.5
 
+/** How long a new broker is written to before anything is measured: the JVM's JIT takes its time. */
+export const BROKER_WARMUP_SECONDS: Readonly<Record<'embedded' | 'real', number>> = { embedded: 1, real: 5 }
+
 /** A broker's log of a measured topic, per partition: the disk must not fill, nor the memory. */
 export const RETENTION_BYTES = 64 * 1024 * 1024
 export const SEGMENT_BYTES = 16 * 1024 * 1024

@@ -1,5 +1,6 @@
 import { startBroker, type BenchBroker, type Keep } from '../brokers.ts'
-import { LINGER_MS, WARMUP_TIME_SHARE } from '../limits.ts'
+import { OWN } from '../clients/registry.ts'
+import { BROKER_WARMUP_SECONDS, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { runClient, type Attempt } from '../run-client.ts'
 import { connectTopics, type Topics } from '../topics.ts'
@@ -11,7 +12,7 @@ export interface Session {
   readonly topics: Topics
 }
 
-/** A broker for the time of `body`, whatever becomes of it. */
+/** A broker that is warm, for the time of `body`, whatever becomes of it. */
 export async function withBroker<Result>(
   kind: BrokerKind,
   keep: Keep,
@@ -21,7 +22,9 @@ export async function withBroker<Result>(
   try {
     const topics = await connectTopics(broker.bootstrapServers)
     try {
-      return await body({ broker, topics })
+      const session = { broker, topics }
+      await warmUp(session, BROKER_WARMUP_SECONDS[kind])
+      return await body(session)
     } finally {
       await topics.close()
     }
@@ -78,4 +81,11 @@ export function produceOnce(session: Session, load: FullLoad): Promise<Attempt<P
     const stored = await session.topics.stored(topic)
     return stored < measured.acknowledged ? `${stored} of ${measured.acknowledged} acknowledged messages are stored` : measured
   })
+}
+
+/** The first client must not be the one that meets a broker whose code no JIT has seen yet. */
+async function warmUp(session: Session, seconds: number): Promise<void> {
+  const load = { client: OWN, messageBytes: 1024, compression: 'none', partitions: PARTITIONS, seconds, round: -1 } as const
+  const measured = await produceOnce(session, load)
+  if (typeof measured === 'string') throw new Error(`the broker takes no messages: ${measured}`)
 }
