@@ -78,7 +78,7 @@ describe('serving', () => {
   })
 
   test('a connection on which nothing happens for connections.max.idle.ms is ended, also under a request that waits', async () => {
-    const broker = await start({ config: { 'connections.max.idle.ms': 300 } })
+    const broker = await start({ config: { 'connections.max.idle.ms': 1500 } })
     const [silent, waiting, busy] = [await clientOf(broker), await clientOf(broker), await clientOf(broker)]
     await busy.ask(metadataApi, 12, metadataRequest('orders'))
     const idle = new Promise((resolve) => silent.socket.once('close', () => resolve('ended')))
