@@ -57,7 +57,7 @@ describe('batches', () => {
     const accumulator = new Accumulator({ ...CONFIG, compress: true })
     const [queue] = queues(1)
     const batch = append(accumulator, queue!, 0, 10)!
-    accumulator.closeAll()
+    accumulator.close(batch)
     expect([batch.state, accumulator.toCompress]).toEqual(['compressing', [batch]])
   })
 

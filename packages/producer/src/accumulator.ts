@@ -51,6 +51,7 @@ export class Accumulator {
     return this.#memoryFree
   }
 
+  /** Open batches that are not due. */
   get openCount(): number {
     return this.#openCount
   }
@@ -99,7 +100,7 @@ export class Accumulator {
     const queue = batch.queue
     queue.open = null
     queue.lastBatchBytes = batch.sizeInBytes
-    this.#openCount--
+    if (!batch.isDue) this.#openCount--
     queue.ready.push(batch)
     this.#closed(batch)
   }
@@ -119,19 +120,26 @@ export class Accumulator {
   closeLingering(now: number): void {
     for (let oldest = this.#oldestOpen(); oldest !== null; oldest = this.#oldestOpen()) {
       if (oldest.createdAt + this.#config.lingerMs > now) return
-      this.close(oldest)
+      this.#makeDue(oldest)
     }
   }
 
   closeAll(): void {
-    for (let oldest = this.#oldestOpen(); oldest !== null; oldest = this.#oldestOpen()) this.close(oldest)
+    for (let oldest = this.#oldestOpen(); oldest !== null; oldest = this.#oldestOpen()) this.#makeDue(oldest)
+  }
+
+  /** It is closed when it can be sent, and takes records until then: a broker that is busy gets larger batches (Java closes a batch when it drains it). */
+  #makeDue(batch: ProducerBatch): void {
+    batch.isDue = true
+    this.#openCount--
+    this.readyQueues.add(batch.queue)
   }
 
   /** The batch has an outcome: its memory is free again. Its buffer is used again when no socket can still hold it. */
   release(batch: ProducerBatch, reusable: boolean): void {
     if (batch.state === 'open') {
       batch.queue.open = null
-      this.#openCount--
+      if (!batch.isDue) this.#openCount--
     }
     batch.state = 'done'
     this.incomplete.delete(batch)
@@ -218,7 +226,7 @@ export class Accumulator {
   #oldestOpen(): ProducerBatch | null {
     while (this.#lingeringHead < this.#lingering.length) {
       const batch = this.#lingering[this.#lingeringHead]!
-      if (batch.state === 'open') return this.#compactLingering(batch)
+      if (batch.state === 'open' && !batch.isDue) return this.#compactLingering(batch)
       this.#lingeringHead++
     }
     this.#lingering = []

@@ -28,6 +28,13 @@ export class PartitionQueue {
     this.partition = partition
   }
 
+  /** The batch to send next, if one is ready or due. */
+  get next(): ProducerBatch | undefined {
+    const [first] = this.ready
+    if (first !== undefined) return first
+    return this.open?.isDue === true ? this.open : undefined
+  }
+
   /** Batches that were not sent yet, the open one included. */
   get queuedBatches(): number {
     return this.ready.length + (this.open === null ? 0 : 1)

@@ -26,6 +26,8 @@ export class ProducerBatch {
   /** Buffer memory held until the batch is done. */
   memory: number
   state: BatchState = 'open'
+  /** Open, and to be closed as soon as it can be sent; until then it takes records. */
+  isDue = false
   recordCount = 0
   /** Of the largest record, as it stands in the batch. */
   largestRecordBytes = 0

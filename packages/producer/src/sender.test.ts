@@ -350,6 +350,29 @@ describe('what to send', () => {
     expect(bench.inFlight).toBe(2)
   })
 
+  test('what has lingered takes records until it can be sent, and a flush does not close it sooner', () => {
+    const bench = new Bench(2, { enableIdempotence: false, maxInFlightRequestsPerConnection: 1 })
+    bench.send(0)
+    bench.now += 5
+    bench.poll()
+    expect(bench.inFlight).toBe(1)
+    for (let index = 0; index < 3; index++) {
+      bench.send(1)
+      bench.now += 5
+      bench.poll()
+      expect([bench.inFlight, bench.queues[1]!.open!.recordCount, bench.accumulator.openCount]).toEqual([1, index + 1, 0])
+      // Nothing is due before the broker answers.
+      expect(bench.sender.deadline).toBeGreaterThan(bench.now + 1_000)
+    }
+    bench.accumulator.closeAll()
+    bench.process(null)
+    bench.answer()
+    bench.poll()
+    expect([bench.inFlight, bench.queues[1]!.open, bench.queues[1]!.inFlight]).toEqual([1, null, 1])
+    bench.finish()
+    expect(bench.partitions[1]!.log).toEqual([1, 2, 3])
+  })
+
   test('a partition without a leader waits and asks for metadata; a new leader gets its retries at once', () => {
     const bench = new Bench(1, { enableIdempotence: false, retryBackoffMs: 1_000, retryBackoffMaxMs: 1_000 })
     bench.sender.setLeader(bench.queues[0]!, -1, 1)
@@ -423,7 +446,7 @@ test('notes which broker takes nothing for how long', () => {
   })
   const { availability } = bench.sender
   const sendAndPoll = (waitMs: number): boolean => {
-    bench.send(0)
+    bench.send(0, 90)
     bench.now += waitMs
     bench.poll()
     return availability.isAvailable(1)

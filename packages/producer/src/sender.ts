@@ -180,6 +180,9 @@ export class Sender {
       const canDrain = (this.#inFlightByNode.get(queue.leader) ?? 0) < this.#config.maxInFlightRequestsPerConnection
       this.availability.note(queue.leader, now, canDrain)
       if (!canDrain) continue
+      if (batch.state === 'open') this.#accumulator.close(batch)
+      // Its turn comes when it is compressed.
+      if (batch.state !== 'ready') continue
       const size = batch.sizeInBytes + PARTITION_OVERHEAD_BYTES
       const request = requests.get(queue.leader)
       if (request === undefined) {
@@ -197,12 +200,12 @@ export class Sender {
 
   /** The batch that this partition may send now, or null: each exit is a reason why not. */
   #nextBatch(queue: PartitionQueue, now: number): ProducerBatch | null {
-    const batch = queue.ready[0]
+    const batch = queue.next
     if (batch === undefined) {
       this.#accumulator.readyQueues.delete(queue)
       return null
     }
-    if (batch.state !== 'ready') return null
+    if (batch.state !== 'ready' && batch.state !== 'open') return null
     if (queue.leader < 0) {
       this.effects.staleTopics.add(queue.topic.name)
       return null
@@ -232,7 +235,7 @@ export class Sender {
       queue.ready.shift()
       // To the end of the line, so that every partition gets its turn.
       readyQueues.delete(queue)
-      if (queue.ready.length > 0) readyQueues.add(queue)
+      if (queue.next !== undefined) readyQueues.add(queue)
       if (this.#config.enableIdempotence) queue.sequences.assign(batch, this.identity)
       batch.seal()
       batch.attempts++
@@ -253,7 +256,7 @@ export class Sender {
       const { queue } = batch
       queue.inFlight--
       // A reset may have waited for this one.
-      if (queue.ready.length > 0) this.#accumulator.readyQueues.add(queue)
+      if (queue.next !== undefined) this.#accumulator.readyQueues.add(queue)
     }
   }
 
