@@ -24,7 +24,7 @@ export interface ProducerOptions<Key = Bytes, Value = Bytes> extends ClientOptio
   readonly acks?: Acks
   /** How long a batch waits for company before it is sent. Default 5. */
   readonly lingerMs?: number
-  /** Bytes at which a batch is full. A larger record gets a batch of its own. Default 16384. */
+  /** Bytes at which a batch is full: after compression, by an estimate. A larger record gets a batch of its own. Default 16384. */
   readonly batchSize?: number
   /** Bytes of records that may wait or be on their way; then sends wait, up to `maxBlockMs`. Default 33554432. */
   readonly bufferMemory?: number
