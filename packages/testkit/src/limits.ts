@@ -10,6 +10,9 @@ export const SIM_MAX_FIRED_TIMERS = 5_000_000
 /** Bytes under way in one direction of a simulated connection before `write` asks its caller to wait for `onDrain`. */
 export const SIM_SOCKET_BUFFER_BYTES: number = 64 * 1024
 
+/** How long a simulated disk may take to sync a file in the background. */
+export const SIM_SYNC_MAX_MS = 20
+
 /** How long a real Kafka may take from its start to its first complete Metadata answer. */
 export const KAFKA_START_LIMIT_MS = 90_000
 

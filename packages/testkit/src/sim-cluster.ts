@@ -1,5 +1,6 @@
 import type { Environment } from '@millrace/client/internal'
 import { BrokerCore, parseBrokerConfig } from '@millrace/broker/internal'
+import { SIM_SYNC_MAX_MS } from './limits.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimDisk } from './sim-disk.ts'
@@ -22,7 +23,7 @@ export class SimCluster {
   readonly clock: SimClock = new SimClock()
   readonly random: SeededRandom
   readonly network: SimNetwork
-  readonly disk: SimDisk = new SimDisk()
+  readonly disk: SimDisk
   readonly bootstrapServers: string = `${ENDPOINT.host}:${ENDPOINT.port}`
   readonly #options: SimClusterOptions
   #core: BrokerCore | null = null
@@ -30,6 +31,8 @@ export class SimCluster {
   constructor(options: SimClusterOptions) {
     this.#options = options
     this.random = new SeededRandom(options.seed)
+    const diskRandom = new SeededRandom(options.seed)
+    this.disk = new SimDisk((action) => void this.clock.after(diskRandom.between(0, SIM_SYNC_MAX_MS), action))
     this.network = new SimNetwork(this.clock, this.random.fork(), options.faults)
     this.start()
   }
@@ -77,6 +80,7 @@ export class SimCluster {
   /** SIGKILL: what it had written stays, whatever else it meant to do is not done. */
   kill(): void {
     this.#core?.abandon()
+    this.disk.interruptSyncs()
     this.#gone()
   }
 

@@ -87,4 +87,33 @@ describe('SimDisk', () => {
     file.append(Buffer.from(' now'))
     expect(text(disk, 'log')).toBe('fits now')
   })
+
+  test('a sync in the background takes its time; interrupted, it leaves the bytes where they were', () => {
+    const waiting: (() => void)[] = []
+    const disk = new SimDisk((action) => waiting.push(action))
+    const file = disk.open('log')
+    disk.syncDirectory()
+    let done = 0
+    for (const byte of [1, 2]) {
+      file.append(Buffer.from([byte]))
+      file.syncInBackground(() => done++)
+      if (byte === 1) waiting.shift()!()
+    }
+    disk.interruptSyncs()
+    waiting.shift()!()
+    expect(done).toBe(1)
+    expect(disk.readFile('log')).toEqual(Buffer.from([1, 2]))
+    const lengths = new Set<number>()
+    for (let seed = 1; seed <= 20; seed++) {
+      const copy = new SimDisk()
+      const one = copy.open('log')
+      one.append(Buffer.from([1]))
+      one.syncInBackground(() => {})
+      copy.syncDirectory()
+      one.append(Buffer.from([2]))
+      copy.losePower(new SeededRandom(seed))
+      lengths.add(copy.readFile('log')!.length)
+    }
+    expect(lengths).toEqual(new Set([1, 2]))
+  })
 })

@@ -10,6 +10,9 @@ interface Tree {
 
 type Change = (tree: Tree) => void
 
+/** Runs an action after the time that a disk takes. */
+type Later = (action: () => void) => void
+
 /**
  * A disk in memory that can fail as disks do. A killed process loses nothing; `losePower` takes what was not synced: the
  * ends of files are torn, and names that no `syncDirectory` made sure of may be the old ones.
@@ -23,6 +26,13 @@ export class SimDisk implements Storage {
   #platter: Tree = emptyTree()
   /** Changes of names that are not on the platter yet, in order. */
   #journal: Change[] = []
+  readonly #later: Later
+  #interruptions = 0
+
+  /** @param later when a sync in the background is done; at once by default */
+  constructor(later: Later = (action) => action()) {
+    this.#later = later
+  }
 
   open(path: string): StorageFile {
     let file = this.#live.files.get(path)
@@ -34,7 +44,7 @@ export class SimDisk implements Storage {
       file = created
       this.#change((tree) => tree.files.set(path, created))
     }
-    return new OpenSimFile(path, file, (action) => this.#spend(action, path))
+    return new OpenSimFile(path, file, (action) => this.#spend(action, path), this.#syncLater)
   }
 
   exists(path: string): boolean {
@@ -93,10 +103,26 @@ export class SimDisk implements Storage {
 
   /** The power goes and comes back. What is left is on the platter; nothing may use files opened before. */
   losePower(random: SeededRandom): void {
+    this.interruptSyncs()
     for (const change of this.#journal.slice(0, random.between(0, this.#journal.length))) change(this.#platter)
     this.#journal = []
     for (const file of new Set(this.#platter.files.values())) file.losePower(random)
     this.#live = { files: new Map(this.#platter.files), directories: new Set(this.#platter.directories) }
+  }
+
+  /** Whoever waits for a sync is no more: what is not on the platter yet may stay away from it. */
+  interruptSyncs(): void {
+    this.#interruptions++
+  }
+
+  /** What is in the file is on the platter when it is done. */
+  readonly #syncLater = (file: SimFile, done: () => void): void => {
+    const before = this.#interruptions
+    this.#later(() => {
+      if (this.#interruptions !== before) return
+      file.sync()
+      done()
+    })
   }
 
   #change(change: Change): void {
@@ -117,11 +143,18 @@ class OpenSimFile implements StorageFile {
   readonly path: string
   readonly #file: SimFile
   readonly #spend: (action: string) => void
+  readonly #syncLater: (file: SimFile, done: () => void) => void
 
-  constructor(path: string, file: SimFile, spend: (action: string) => void) {
+  constructor(
+    path: string,
+    file: SimFile,
+    spend: (action: string) => void,
+    syncLater: (file: SimFile, done: () => void) => void,
+  ) {
     this.path = path
     this.#file = file
     this.#spend = spend
+    this.#syncLater = syncLater
   }
 
   get size(): number {
@@ -155,8 +188,7 @@ class OpenSimFile implements StorageFile {
   }
 
   syncInBackground(done: (error: StorageError | null) => void): void {
-    this.#file.sync()
-    done(null)
+    this.#syncLater(this.#file, () => done(null))
   }
 
   close(): void {}

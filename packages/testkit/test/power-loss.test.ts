@@ -17,3 +17,22 @@ test.each(seeds)('seed %i: what was acknowledged first in a new topic survives a
   cluster.start()
   expect([...readLogs(cluster).values()]).toEqual([['v0'], ['v1'], ['v2']])
 })
+
+test.each(seeds)('seed %i: what was acknowledged after a kill, as stored before it, survives a power loss', async (seed) => {
+  const cluster = new SimCluster({ seed, flush: 'fsync' })
+  const { bootstrapServers, clock } = cluster
+  const producer = new Producer({ bootstrapServers, lingerMs: 0, reconnectBackoffMs: 1 }, cluster.environment())
+  await clock.settle(producer.send({ topic: 'new', value: 'v0' }))
+  const { log } = cluster.broker.services.topics.partition('new', 0)!
+  const sent = producer.send({ topic: 'new', value: 'v1' })
+  // Appended, not synced, not answered for.
+  await clock.runUntil(() => log.logEndOffset === 2)
+  expect(log.highWatermark).toBe(1)
+  cluster.kill()
+  cluster.start()
+  await clock.settle(sent)
+  cluster.losePower()
+  cluster.start()
+  expect([...readLogs(cluster).values()]).toEqual([['v0', 'v1']])
+  await clock.settle(producer.close())
+})

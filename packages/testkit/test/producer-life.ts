@@ -1,6 +1,7 @@
 import { Producer, type ProducerOptions, type ProducerRecord, type RecordInput } from '@millrace/producer'
 import type { SeededRandom, SimCluster, SimTimer } from '@millrace/testkit'
 import type { Call, Ledger, Way } from './producer-ledger.ts'
+import type { Tally } from './seeds.ts'
 
 export const TOPICS = ['orders', 'payments'] as const
 /** Every topic has so many. */
@@ -93,13 +94,15 @@ export class ProducerLife {
     for (const timer of this.#aborts) timer.cancel()
   }
 
-  /** What must be true of a producer that is closed. */
-  inspect(): void {
+  /** What must be true of a producer that is closed; and what it met. */
+  inspect(tally: Tally): void {
     const { complaints } = this.#ledger
     const metrics = this.producer.metrics()
     const free = metrics['buffer-available-bytes']
     if (free !== this.options.bufferMemory)
       complaints.push(`${this.name}: ${free} of ${this.options.bufferMemory} bytes are free in the end`)
+    tally.add('split batch', metrics['batch-split-total'])
+    tally.add('retried record', metrics['record-retry-total'])
     const inFlight = metrics['requests-in-flight']
     if (inFlight !== 0) complaints.push(`${this.name}: ${inFlight} requests are in flight in the end`)
   }

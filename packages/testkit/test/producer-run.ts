@@ -9,6 +9,8 @@ import type { Tally } from './seeds.ts'
 const PRODUCERS = 2
 /** Longer than any timeout of the producers. */
 const QUIET_LIMIT_MS = 3_600_000
+/** Longer than the disk takes. */
+const SYNC_LIMIT_MS = 1_000
 const READ_BYTES = 1_048_576
 
 /** From a network that is merely slow to one on which a request in fifty cuts its connection. */
@@ -48,7 +50,9 @@ export async function simulateProducers(seed: number, tally: Tally, idempotent: 
   await clock.settle(disturbing, QUIET_LIMIT_MS)
   cluster.network.faults = { ...network, refuse: 0, cut: 0 }
   await clock.settle(living, QUIET_LIMIT_MS)
-  for (const life of lives) life.inspect()
+  for (const life of lives) life.inspect(tally)
+  // What nobody waits for reaches the disk, too.
+  await clock.advance(SYNC_LIMIT_MS)
   const log = readLogs(cluster)
   cluster.stop()
   // What is under way arrives, at no one.

@@ -25,6 +25,8 @@ const OUTCOMES = [
   'TOPIC_AUTHORIZATION_FAILED',
   'UNKNOWN_TOPIC_OR_PARTITION',
   'silent failure',
+  'split batch',
+  'retried record',
 ]
 
 describe('producers in trouble', () => {

@@ -82,6 +82,8 @@ function openSegments(origin: LogOrigin, segments: Segment[], epochs: LeaderEpoc
     const cut = segment.recover(origin.config.indexIntervalBytes, (buffer, at) => {
       epochs.assign(partitionLeaderEpoch(buffer, at), baseOffset(buffer, at))
     })
+    // What a killed broker wrote counts as stored from here on, so the disk has to have it.
+    if (origin.flush === 'fsync') segment.file.sync()
     if (cut === 0) continue
     return cut + removeSegments(origin, bases.slice(index + 1))
   }
