@@ -13,12 +13,14 @@ const OUTCOMES = [
   'BUFFER_EXHAUSTED',
   'CLUSTER_AUTHORIZATION_FAILED',
   'DELIVERY_TIMED_OUT',
+  'DELIVERY_TIMED_OUT: API_TIMED_OUT',
   'DELIVERY_TIMED_OUT: REQUEST_TIMED_OUT_LOCALLY',
   'DELIVERY_TIMED_OUT: CONNECTION_CLOSED',
   'DELIVERY_TIMED_OUT: CONNECTION_FAILED',
   'INVALID_RECORD',
   'MESSAGE_TOO_LARGE',
   'METADATA_TIMED_OUT',
+  'METADATA_TIMED_OUT: BOOTSTRAP_FAILED',
   'POLICY_VIOLATION',
   'PRODUCER_CLOSED',
   'RECORD_TOO_LARGE',
@@ -55,7 +57,7 @@ describe('producers in trouble', () => {
   })
 
   test('a run is a function of its seed', async () => {
-    for (const seed of [77, 80]) {
+    for (let seed = 70; seed < 80; seed++) {
       const [first, second] = [await simulateProducers(seed, new Tally()), await simulateProducers(seed, new Tally())]
       expect(second.ledger).toEqual(first.ledger)
       expect(second.log).toEqual(first.log)

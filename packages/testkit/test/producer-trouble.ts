@@ -103,8 +103,8 @@ export class Trouble {
 
   /** Makes the first connections and requests of clients go wrong. */
   begin(): void {
-    for (const kind of INITIAL) if (this.#random.chance(0.1)) this.#fault(kind, this.#random.between(1, 3))
-    if (this.#random.chance(0.03)) this.#fault('producer id refused', 1)
+    for (const kind of INITIAL) if (this.#random.chance(0.15)) this.#fault(kind, this.#random.between(1, 3))
+    if (this.#random.chance(0.1)) this.#fault('producer id refused', 1)
   }
 
   /** Disturbs until it is over; then the broker is up, healthy and without faults. */
