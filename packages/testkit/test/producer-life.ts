@@ -39,6 +39,23 @@ export function drawOptions(
   }
 }
 
+/** Many batches in flight to few partitions, which fail and expire early: what sequences and epochs must survive. */
+function drawHurried(random: SeededRandom): ReturnType<typeof drawOptions> {
+  const requestTimeoutMs = random.pick([300, 1_000])
+  return {
+    ...drawOptions(random, true),
+    lingerMs: 0,
+    batchSize: random.pick([0, 150]),
+    bufferMemory: 1_000_000,
+    maxBlockMs: 600_000,
+    maxRequestSize: 1_048_576,
+    requestTimeoutMs,
+    deliveryTimeoutMs: requestTimeoutMs + random.pick([0, 300, 3_000, 600_000]),
+    maxInFlightRequestsPerConnection: 5,
+    retryBackoffMs: 1,
+  }
+}
+
 /** One producer from its making to its closing, and everything it is asked to do in between. */
 export class ProducerLife {
   readonly name: string
@@ -53,12 +70,12 @@ export class ProducerLife {
   #streams = 0
   #closing: Promise<void> | null = null
 
-  constructor(cluster: SimCluster, ledger: Ledger, name: string, idempotent: boolean | null) {
+  constructor(cluster: SimCluster, ledger: Ledger, name: string, idempotent: boolean | null, isHurried = false) {
     this.name = name
     this.#cluster = cluster
     this.#ledger = ledger
     this.#random = cluster.random.fork()
-    const options = drawOptions(this.#random, idempotent)
+    const options = isHurried ? drawHurried(this.#random) : drawOptions(this.#random, idempotent)
     this.options = options
     this.producer = new Producer(
       { bootstrapServers: cluster.bootstrapServers, clientId: name, ...options },

@@ -40,9 +40,13 @@ export async function simulateProducers(seed: number, tally: Tally, idempotent: 
   const cluster = new SimCluster({ seed, faults: network, flush: isSynced ? 'fsync' : 'os', config })
   const { clock } = cluster
   const ledger = new Ledger(() => clock.now())
-  const trouble = new Trouble(cluster, tally, isSynced, network.cut === 0)
+  const isHurried = seed % 3 === 1 && idempotent === null
+  const trouble = new Trouble(cluster, tally, isSynced, network.cut === 0, isHurried)
   trouble.begin()
-  const lives = Array.from({ length: PRODUCERS }, (_, index) => new ProducerLife(cluster, ledger, `p${index + 1}`, idempotent))
+  const lives = Array.from(
+    { length: PRODUCERS },
+    (_, index) => new ProducerLife(cluster, ledger, `p${index + 1}`, idempotent, isHurried),
+  )
   const disturbing = trouble.run()
   const living = Promise.all(lives.map((life) => life.live()))
   await clock.settle(Promise.race([living, disturbing]), QUIET_LIMIT_MS)

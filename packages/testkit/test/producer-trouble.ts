@@ -71,6 +71,16 @@ const AMBIGUOUS = [
 const UNLIKELY = 'too large'
 /** They hit requests that are made once, at the beginning. */
 const INITIAL = ['metadata error', 'metadata lost', 'producer id error', 'producer id lost', 'versions lost']
+/** What leaves gaps in sequences, and doubts about what is stored. */
+const HURRIED = [
+  'refusal',
+  'produce cut before',
+  'produce cut after',
+  'produce never answered',
+  'slow produce',
+  'passing error',
+  'cut',
+]
 const DISTURBANCES_MAX = 40
 
 /** Some kinds of trouble, at the times that the seed says. */
@@ -81,18 +91,24 @@ export class Trouble {
   readonly #random: SeededRandom
   readonly #kinds: readonly string[]
   readonly #isSynced: boolean
+  readonly #intervalMs: number
   readonly #tally: Tally
   readonly #set: { readonly kind: string; readonly fault: Fault }[] = []
 
-  /** @param isReliable whether the network cuts no connections by itself */
-  constructor(cluster: SimCluster, tally: Tally, isSynced: boolean, isReliable: boolean) {
+  /**
+   * @param isReliable whether the network cuts no connections by itself
+   * @param isHurried whether produce requests are to fail, often
+   */
+  constructor(cluster: SimCluster, tally: Tally, isSynced: boolean, isReliable: boolean, isHurried: boolean) {
     this.#cluster = cluster
     this.#random = cluster.random.fork()
     this.#tally = tally
     this.#isSynced = isSynced
     const recurring = TROUBLES.filter((kind) => kind !== 'producer id refused')
     const isCalm = isReliable && this.#random.chance(0.3)
-    const from = recurring.filter((kind) => (isCalm ? !AMBIGUOUS.includes(kind) : kind !== UNLIKELY))
+    const mixed = recurring.filter((kind) => (isCalm ? !AMBIGUOUS.includes(kind) : kind !== UNLIKELY))
+    const from = isHurried ? HURRIED : mixed
+    this.#intervalMs = isHurried ? 150 : 1_500
     this.#kinds = Array.from({ length: this.#random.between(2, 7) }, () => this.#random.pick(from))
   }
 
@@ -110,7 +126,7 @@ export class Trouble {
   /** Disturbs until it is over; then the broker is up, healthy and without faults. */
   async run(): Promise<void> {
     for (let left = DISTURBANCES_MAX; left > 0 && !this.isOver; left--) {
-      await this.#cluster.clock.sleep(this.#random.between(20, 1_500))
+      await this.#cluster.clock.sleep(this.#random.between(20, this.#intervalMs))
       const kind = this.#random.pick(this.#kinds)
       if (EVENTS.includes(kind as Event)) await this.#happen(kind as Event)
       else this.#fault(kind, this.#random.pick([1, 1, 2, 6]))
