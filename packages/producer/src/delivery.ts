@@ -141,19 +141,16 @@ export class SendAllDelivery implements RangeDelivery {
 }
 
 /**
- * Whose records a batch holds, in parallel arrays: a record sent alone costs four slots here and no object, one with a callback three, a span of a
- * `sendAll` one entry. `delta` is a record's place in the batch.
+ * Whose records a batch holds. Each kind of them has a list of its own, made when the first comes: most batches have one kind, and a small batch should
+ * not cost more than its records. A span of a `sendAll` is one object, a record sent alone four slots, one with a callback three. `delta` is a
+ * record's place in the batch.
  */
 export class BatchDeliveries {
-  #deltas: number[] = []
-  #timestamps: number[] = []
-  #resolves: Array<(metadata: RecordMetadata) => void> = []
-  #rejects: Array<(error: KafkaError) => void> = []
-  #callbackDeltas: number[] = []
-  #callbackTimestamps: number[] = []
-  #callbacks: DeliveryCallback[] = []
-  #spans: Span[] = []
-  #acknowledged: Acknowledged[] = []
+  #firstSpan: Span | null = null
+  #lastSpan: Span | null = null
+  #promised: Promised | null = null
+  #called: Called | null = null
+  #acknowledged: Acknowledged[] | null = null
 
   addOne(
     delta: number,
@@ -161,75 +158,94 @@ export class BatchDeliveries {
     resolve: (metadata: RecordMetadata) => void,
     reject: (error: KafkaError) => void,
   ): void {
-    this.#deltas.push(delta)
-    this.#timestamps.push(timestamp)
-    this.#resolves.push(resolve)
-    this.#rejects.push(reject)
+    const promised = (this.#promised ??= { deltas: [], timestamps: [], resolves: [], rejects: [] })
+    promised.deltas.push(delta)
+    promised.timestamps.push(timestamp)
+    promised.resolves.push(resolve)
+    promised.rejects.push(reject)
   }
 
   addCallback(delta: number, timestamp: number, callback: DeliveryCallback): void {
-    this.#callbackDeltas.push(delta)
-    this.#callbackTimestamps.push(timestamp)
-    this.#callbacks.push(callback)
+    const called = (this.#called ??= { deltas: [], timestamps: [], callbacks: [] })
+    called.deltas.push(delta)
+    called.timestamps.push(timestamp)
+    called.callbacks.push(callback)
   }
 
   addSpan(delivery: RangeDelivery, delta: number): void {
-    const last = this.#spans.at(-1)
-    if (last !== undefined && last.delivery === delivery && last.delta + last.count === delta) last.count++
-    else this.#spans.push({ delivery, delta, count: 1 })
+    const last = this.#lastSpan
+    if (last !== null && last.delivery === delivery && last.delta + last.count === delta) last.count++
+    else this.#appendSpan({ delivery, delta, count: 1, next: null })
   }
 
   /** Has interceptors told of a record, before whoever sent it. */
   addAcknowledgement(delta: number, timestamp: number, acknowledgement: Acknowledgement): void {
+    this.#acknowledged ??= []
     this.#acknowledged.push({ delta, timestamp, acknowledgement })
   }
 
   settle(outcome: BatchOutcome): void {
-    const { error } = outcome
-    for (const { delta, timestamp, acknowledgement } of this.#acknowledged) {
-      if (error === null) acknowledgement.stored(metadataOf(outcome, delta, timestamp))
-      else acknowledgement.failed(error, outcome.partition)
-    }
-    for (let index = 0; index < this.#deltas.length; index++) {
-      if (error !== null) {
-        this.#rejects[index]!(error)
-        continue
-      }
-      this.#resolves[index]!(metadataOf(outcome, this.#deltas[index]!, this.#timestamps[index]!))
-    }
-    for (let index = 0; index < this.#callbacks.length; index++) {
-      const metadata = error === null ? metadataOf(outcome, this.#callbackDeltas[index]!, this.#callbackTimestamps[index]!) : null
-      try {
-        this.#callbacks[index]!(error, metadata)
-      } catch (fault) {
-        reportFault(fault)
-      }
-    }
-    for (const span of this.#spans) span.delivery.deliver(outcome, span.delta, span.count)
+    if (this.#acknowledged !== null) tellInterceptors(this.#acknowledged, outcome)
+    if (this.#promised !== null) settlePromises(this.#promised, outcome)
+    if (this.#called !== null) callBack(this.#called, outcome)
+    for (let span = this.#firstSpan; span !== null; span = span.next) span.delivery.deliver(outcome, span.delta, span.count)
   }
 
   /** The deliveries of the records from `from` up to `to`, renumbered from zero, for a batch that was split. */
   slice(from: number, to: number): BatchDeliveries {
     const part = new BatchDeliveries()
-    for (let index = 0; index < this.#deltas.length; index++) {
-      const delta = this.#deltas[index]!
-      if (delta < from || delta >= to) continue
-      part.addOne(delta - from, this.#timestamps[index]!, this.#resolves[index]!, this.#rejects[index]!)
+    const isWithin = (delta: number): boolean => delta >= from && delta < to
+    this.#promised?.deltas.forEach((delta, index) => {
+      const { timestamps, resolves, rejects } = this.#promised!
+      if (isWithin(delta)) part.addOne(delta - from, timestamps[index]!, resolves[index]!, rejects[index]!)
+    })
+    this.#called?.deltas.forEach((delta, index) => {
+      const { timestamps, callbacks } = this.#called!
+      if (isWithin(delta)) part.addCallback(delta - from, timestamps[index]!, callbacks[index]!)
+    })
+    for (const { delta, timestamp, acknowledgement } of this.#acknowledged ?? []) {
+      if (isWithin(delta)) part.addAcknowledgement(delta - from, timestamp, acknowledgement)
     }
-    for (let index = 0; index < this.#callbacks.length; index++) {
-      const delta = this.#callbackDeltas[index]!
-      if (delta < from || delta >= to) continue
-      part.addCallback(delta - from, this.#callbackTimestamps[index]!, this.#callbacks[index]!)
-    }
-    for (const { delta, timestamp, acknowledgement } of this.#acknowledged) {
-      if (delta >= from && delta < to) part.addAcknowledgement(delta - from, timestamp, acknowledgement)
-    }
-    for (const span of this.#spans) {
+    for (let span = this.#firstSpan; span !== null; span = span.next) {
       const start = Math.max(span.delta, from)
       const end = Math.min(span.delta + span.count, to)
-      if (start < end) part.#spans.push({ delivery: span.delivery, delta: start - from, count: end - start })
+      if (start < end) part.#appendSpan({ delivery: span.delivery, delta: start - from, count: end - start, next: null })
     }
     return part
+  }
+
+  #appendSpan(span: Span): void {
+    if (this.#lastSpan === null) this.#firstSpan = span
+    else this.#lastSpan.next = span
+    this.#lastSpan = span
+  }
+}
+
+function tellInterceptors(acknowledged: readonly Acknowledged[], outcome: BatchOutcome): void {
+  const { error, partition } = outcome
+  for (const { delta, timestamp, acknowledgement } of acknowledged) {
+    if (error === null) acknowledgement.stored(metadataOf(outcome, delta, timestamp))
+    else acknowledgement.failed(error, partition)
+  }
+}
+
+function settlePromises({ deltas, timestamps, resolves, rejects }: Promised, outcome: BatchOutcome): void {
+  const { error } = outcome
+  for (let index = 0; index < deltas.length; index++) {
+    if (error === null) resolves[index]!(metadataOf(outcome, deltas[index]!, timestamps[index]!))
+    else rejects[index]!(error)
+  }
+}
+
+function callBack({ deltas, timestamps, callbacks }: Called, outcome: BatchOutcome): void {
+  const { error } = outcome
+  for (let index = 0; index < deltas.length; index++) {
+    const metadata = error === null ? metadataOf(outcome, deltas[index]!, timestamps[index]!) : null
+    try {
+      callbacks[index]!(error, metadata)
+    } catch (fault) {
+      reportFault(fault)
+    }
   }
 }
 
@@ -243,6 +259,22 @@ interface Span {
   readonly delivery: RangeDelivery
   readonly delta: number
   count: number
+  next: Span | null
+}
+
+/** Records with a promise each, in parallel lists. */
+interface Promised {
+  readonly deltas: number[]
+  readonly timestamps: number[]
+  readonly resolves: Array<(metadata: RecordMetadata) => void>
+  readonly rejects: Array<(error: KafkaError) => void>
+}
+
+/** Records with a callback each, in parallel lists. */
+interface Called {
+  readonly deltas: number[]
+  readonly timestamps: number[]
+  readonly callbacks: DeliveryCallback[]
 }
 
 interface Acknowledged {
