@@ -189,6 +189,17 @@ describe('send', () => {
     expect(String((await readAll(topic, 1))[0]!.value)).toBe('v')
   })
 
+  test('keeps what a socket still has to write with acks 0, however much it is', async () => {
+    const topic = await newTopic(1)
+    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, acks: 0, lingerMs: 0 })
+    const values = Array.from({ length: 8_000 }, (_, index) => String(index).padEnd(1_000, '.'))
+    for (const [index, value] of values.entries()) {
+      const sent = producer.send({ topic, value })
+      if (index % 20 === 0) await sent
+    }
+    expect((await readAll(topic, 8_000)).map(({ value }) => String(value))).toEqual(values)
+  })
+
   test('splits a batch that the broker finds too large, keeping order and offsets', async () => {
     const topic = await newTopic(1)
     const options = { bootstrapServers: broker.bootstrapServers, batchSize: 900_000 }

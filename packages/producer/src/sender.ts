@@ -294,8 +294,8 @@ export class Sender {
 
   #settle(batch: ProducerBatch, baseOffset: number, logAppendTime: number, error: KafkaError | null): void {
     const { topic, partition } = batch.queue
-    // A batch that was sent more than once may still stand in the queue of a socket that was given up.
-    this.#accumulator.release(batch, batch.attempts === 1 && error === null)
+    // A batch that was sent more than once may still stand in the queue of a socket that was given up, and one that nobody answers in any.
+    this.#accumulator.release(batch, batch.attempts === 1 && error === null && this.#config.acks !== 0)
     this.effects.settled.push({ batch, outcome: { topic: topic.name, partition, baseOffset, logAppendTime, error } })
   }
 
