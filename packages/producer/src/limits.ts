@@ -53,6 +53,9 @@ export const REQUEST_OVERHEAD_BYTES = 256
 /** What one partition takes in a produce request beside its batch, with a share of its topic's name. */
 export const PARTITION_OVERHEAD_BYTES = 64
 
+/** Batches that are sent before the event loop gets its turn: a thousand partitions at once would hold it for many milliseconds. */
+export const BATCHES_PER_POLL = 256
+
 /** Longest name of a topic that Kafka accepts. */
 export const TOPIC_NAME_LENGTH_MAX = 249
 

@@ -4,6 +4,7 @@ import { readBatches } from '@millrace/records/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Accumulator } from './accumulator.ts'
+import { BATCHES_PER_POLL } from './limits.ts'
 import { PartitionQueue, TopicQueues } from './partition-queue.ts'
 import { Sender, type ProduceCall, type SenderConfig } from './sender.ts'
 import { StickyPartitioner } from './sticky-partitioner.ts'
@@ -335,6 +336,23 @@ describe('what to send', () => {
     bench.answer()
     bench.poll()
     expect(bench.inFlight).toBe(5)
+  })
+
+  test('of many partitions, one poll sends a part, and the next ones the rest at once', () => {
+    const bench = new Bench(BATCHES_PER_POLL * 2 + 1, { enableIdempotence: false, maxRequestSize: 1_000_000 })
+    for (let partition = 0; partition < bench.queues.length; partition++) bench.send(partition)
+    bench.now += 5
+    const inFlight = (): number => bench.queues.filter((queue) => queue.inFlight > 0).length
+    for (const sent of [BATCHES_PER_POLL, BATCHES_PER_POLL * 2]) {
+      bench.poll()
+      expect(inFlight()).toBe(sent)
+      expect(bench.sender.deadline).toBeLessThanOrEqual(bench.now)
+    }
+    bench.poll()
+    expect([inFlight(), bench.inFlight]).toEqual([bench.queues.length, 3])
+    expect(bench.sender.deadline).toBeGreaterThan(bench.now)
+    bench.finish()
+    expect(bench.stored.size).toBe(bench.sent)
   })
 
   test('nothing before the linger is over, unless a batch is full', () => {

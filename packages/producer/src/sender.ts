@@ -6,7 +6,7 @@ import type { ProducerConfig } from './config.ts'
 import type { BatchOutcome } from './delivery.ts'
 import { DeliveryTimeoutError } from './errors.ts'
 import { ProducerIdentity } from './idempotence.ts'
-import { PARTITION_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES } from './limits.ts'
+import { BATCHES_PER_POLL, PARTITION_OVERHEAD_BYTES, REQUEST_OVERHEAD_BYTES } from './limits.ts'
 import { NodeAvailability } from './node-availability.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { produceRequestOf } from './produce-request.ts'
@@ -71,6 +71,8 @@ export class Sender {
   /** No batch times out before this. */
   #nextExpiry = Infinity
   #retryDeadline = Infinity
+  /** Batches that this `poll` may still send. */
+  #turnLeft = BATCHES_PER_POLL
   /** What no send can recover from. */
   #fatal: KafkaError | null = null
 
@@ -82,9 +84,10 @@ export class Sender {
     this.#retryPolicy = new RetryPolicy(config.retryBackoffMs, config.retryBackoffMaxMs)
   }
 
-  /** When `poll` is next due even if nothing else happens. */
+  /** When `poll` is next due even if nothing else happens; the past if it left batches that can be sent. */
   get deadline(): number {
     if (this.#accumulator.incomplete.size === 0) return Infinity
+    if (this.#turnLeft === 0) return 0
     return Math.min(this.#accumulator.deadline, this.#retryDeadline, this.#expiry())
   }
 
@@ -92,13 +95,14 @@ export class Sender {
     return this.#fatal
   }
 
-  /** Closes what has lingered, gives up what is too old and sends what may be sent. */
+  /** Closes what has lingered, gives up what is too old and sends what may be sent, up to `BATCHES_PER_POLL`. */
   poll(now: number): void {
     this.availability.tick(now)
     this.#accumulator.closeLingering(now)
     if (now >= this.#expiry()) this.#expire(now)
     this.#retryDeadline = Infinity
-    while (this.#drainRound(now));
+    this.#turnLeft = BATCHES_PER_POLL
+    while (this.#turnLeft > 0 && this.#drainRound(now));
   }
 
   /** The broker answered; `null` with acks 0, where it does not. */
@@ -174,7 +178,9 @@ export class Sender {
   #drainRound(now: number): boolean {
     const { epoch } = this.identity
     const requests = new Map<number, { batches: ProducerBatch[]; bytes: number }>()
+    let left = this.#turnLeft
     for (const queue of this.#accumulator.readyQueues) {
+      if (left === 0) break
       const batch = this.#nextBatch(queue, now)
       if (batch === null) continue
       const canDrain = (this.#inFlightByNode.get(queue.leader) ?? 0) < this.#config.maxInFlightRequestsPerConnection
@@ -187,13 +193,16 @@ export class Sender {
       const request = requests.get(queue.leader)
       if (request === undefined) {
         requests.set(queue.leader, { batches: [batch], bytes: REQUEST_OVERHEAD_BYTES + size })
+        left--
       } else if (request.bytes + size <= this.#config.maxRequestSize) {
         request.batches.push(batch)
         request.bytes += size
+        left--
       }
     }
     // A partition that was reset on the way took the next epoch: what others may send is to be decided anew.
     if (this.identity.epoch !== epoch) return this.#drainRound(now)
+    this.#turnLeft = left
     for (const [node, { batches }] of requests) this.#send(node, batches)
     return requests.size > 0
   }
