@@ -1,8 +1,8 @@
-import { ConfigError, type KafkaError } from '@millrace/protocol'
+import { ConfigError } from '@millrace/protocol'
 import type { Acknowledgement } from './acknowledgement.ts'
 import type { DeliveryCallback } from './delivery.ts'
 import { publishRefused } from './diagnostics.ts'
-import { checkIsRecord, type ProducerRecord, type RecordInput } from './record.ts'
+import { asRecordError, checkIsRecord, topicOf, type ProducerRecord, type RecordInput } from './record.ts'
 import { isClear, wait, type SendPath } from './send-path.ts'
 import type { ProducerTopic } from './topic-backlog.ts'
 import { postOutcome, waitingSend } from './waiting-sends.ts'
@@ -21,12 +21,13 @@ export function post(
   if (onDelivery !== undefined && typeof onDelivery !== 'function')
     throw new ConfigError('onDelivery', onDelivery, 'a function of error and metadata')
   checkIsRecord(record)
-  const name = topic ?? (record as ProducerRecord<unknown, unknown>).topic
+  const name = topic ?? topicOf(record as ProducerRecord<unknown, unknown>)
   if (path.intake !== null) return postTaken(path, name, record, onDelivery)
   try {
     return put(path, name, record as RecordInput, onDelivery, null)
-  } catch (error) {
-    publishRefused(name, 1, error as KafkaError)
+  } catch (reason) {
+    const error = asRecordError(reason, name)
+    publishRefused(name, 1, error)
     throw error
   }
 }
@@ -37,14 +38,16 @@ function postTaken(
   input: RecordInput<unknown, unknown>,
   onDelivery: DeliveryCallback | undefined,
 ): boolean {
-  const { topic, record, error, acknowledgement } = path.intake!.take(input, name)
+  const taken = path.intake!.take(input, name)
+  const { topic, acknowledgement } = taken
   try {
-    if (error !== null) throw error
-    return put(path, topic, record, onDelivery, acknowledgement)
+    if (taken.error !== null) throw taken.error
+    return put(path, topic, taken.record, onDelivery, acknowledgement)
   } catch (reason) {
-    acknowledgement?.failed(reason as KafkaError)
-    publishRefused(topic, 1, reason as KafkaError)
-    throw reason
+    const error = asRecordError(reason, topic)
+    acknowledgement?.failed(error)
+    publishRefused(topic, 1, error)
+    throw error
   }
 }
 

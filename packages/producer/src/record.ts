@@ -57,6 +57,16 @@ export function checkIsRecord(record: unknown): void {
   if (typeof record !== 'object' || record === null) throw invalidRecord('no topic', 'record', record, 'an object')
 }
 
+/** The topic that a record names, be it one or not. @throws {KafkaError} INVALID_RECORD when it cannot even be looked at */
+export function topicOf(record: ProducerRecord<unknown, unknown>): string {
+  checkIsRecord(record)
+  try {
+    return record.topic
+  } catch (error) {
+    throw asRecordError(error, 'no topic')
+  }
+}
+
 /** @throws {KafkaError} INVALID_RECORD, naming the field */
 export function checkRecord(record: RecordInput, topic: string): void {
   if (typeof record !== 'object' || record === null) throw invalidRecord(topic, 'record', record, 'an object')
@@ -81,7 +91,10 @@ function checkBytes(value: unknown, topic: string, field: string): void {
 }
 
 export function invalidRecord(topic: string, field: string, value: unknown, allowed: string): KafkaError {
-  const shown = typeof value === 'number' || typeof value === 'boolean' || value === undefined ? String(value) : typeof value
+  const shown =
+    typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null
+      ? String(value)
+      : typeof value
   return new KafkaError('INVALID_RECORD', `record for ${topic}: ${field} is ${shown}; expected ${allowed}`)
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SendAllError, type SendAllResult } from './delivery.ts'
 import { Producer, type SendAllOptions } from './producer.ts'
-import type { RecordInput } from './record.ts'
+import type { ProducerRecord, RecordInput } from './record.ts'
 
 let broker: Broker
 let bootstrapServers: string
@@ -130,3 +130,48 @@ test('takes any iterable, once', async () => {
   expect(await producer.sendAll(topic, records())).toMatchObject({ recordCount: 3 })
   expect(await producer.sendAll(topic, new Set([{ value: 'v' }]))).toMatchObject({ recordCount: 1 })
 })
+
+test('an array may be used again while its records wait', async () => {
+  const topic = await newTopic(1)
+  await using producer = new Producer({ bootstrapServers })
+  const records = [{ value: 'a' }, { value: 'b' }]
+  const sent = producer.sendAll(topic, records)
+  records.length = 0
+  records.push({ value: 'c' })
+  expect(await sent).toMatchObject({ recordCount: 2, ranges: [{ firstOffset: 0, lastOffset: 1 }] })
+})
+
+test.each(['timestamp', 'value', 'key', 'headers', 'partition', 'topic'])(
+  'a record whose %s throws fails alone, whenever it is read',
+  async (field) => {
+    const topic = await newTopic(1)
+    const throwsAt = (turn: number): ProducerRecord => {
+      let reads = 0
+      const fields: Record<string, unknown> = { topic, value: 'v' }
+      const get = (): unknown => {
+        if (++reads >= turn) throw new Error('no')
+        return fields[field]
+      }
+      return Object.defineProperty({ ...fields }, field, { get }) as unknown as ProducerRecord
+    }
+    for (const turn of [1, 2, 3, 4]) {
+      // The first of a producer waits for metadata.
+      await using producer = new Producer({ bootstrapServers })
+      const outcomes = await Promise.allSettled([
+        producer.sendAll(topic, [{ value: '1' }, throwsAt(turn), { value: '2' }]),
+        producer.send({ topic, value: '3' }),
+      ])
+      expect(outcomes[1]!.status).toBe('fulfilled')
+      const later = await Promise.allSettled([
+        producer.sendAll(topic, [{ value: '4' }, throwsAt(turn), { value: '5' }]),
+        producer.send(throwsAt(turn)),
+        new Promise((resolve) => producer.post(throwsAt(turn), resolve)),
+      ])
+      for (const outcome of [...outcomes, ...later]) {
+        if (outcome.status === 'fulfilled') continue
+        expect(outcome.reason).toMatchObject({ code: 'INVALID_RECORD' })
+        if (outcome.reason instanceof SendAllError) expect(outcome.reason.refused.map(({ index }) => index)).toEqual([1])
+      }
+    }
+  },
+)

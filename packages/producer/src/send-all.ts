@@ -68,11 +68,15 @@ function put(
   }
 }
 
+/** A list of our own: an array may be used again while its records wait. */
 function listOf(inputs: Iterable<RecordInput<unknown, unknown>>, topic: string): ReadonlyArray<RecordInput<unknown, unknown>> {
-  if (Array.isArray(inputs)) return inputs as Array<RecordInput<unknown, unknown>>
   if (typeof inputs !== 'object' || inputs === null || typeof inputs[Symbol.iterator] !== 'function')
     throw invalidRecord(topic, 'records', inputs, 'an iterable of records')
-  return [...inputs]
+  try {
+    return [...inputs]
+  } catch (error) {
+    throw asRecordError(error, topic)
+  }
 }
 
 function take(path: SendPath, topic: string, inputs: ReadonlyArray<RecordInput<unknown, unknown>>): Given {

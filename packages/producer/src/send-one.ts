@@ -1,7 +1,7 @@
 import type { KafkaError } from '@millrace/protocol'
 import type { Acknowledgement } from './acknowledgement.ts'
 import { publishRefused } from './diagnostics.ts'
-import { asRecordError, checkIsRecord, type ProducerRecord, type RecordInput, type RecordMetadata } from './record.ts'
+import { asRecordError, topicOf, type ProducerRecord, type RecordInput, type RecordMetadata } from './record.ts'
 import { isClear, wait, type SendPath } from './send-path.ts'
 import { waitingSend } from './waiting-sends.ts'
 
@@ -16,9 +16,9 @@ export function sendOne(
   resolve: Resolve,
   reject: Reject,
 ): void {
-  checkIsRecord(input)
-  const taken = path.intake === null ? null : path.intake.take(input, input.topic)
-  const topic = taken === null ? input.topic : taken.topic
+  const named = topicOf(input)
+  const taken = path.intake === null ? null : path.intake.take(input, named)
+  const topic = taken === null ? named : taken.topic
   const acknowledgement = taken === null ? null : taken.acknowledgement
   try {
     if (taken !== null && taken.error !== null) throw taken.error

@@ -42,9 +42,10 @@ export function resume(path: SendPath, topic: ProducerTopic, send: WaitingSend, 
   if (first === 0 && send.isAllOrNothing && refuseWrongPartitions(path, topic, send, now)) return true
   while (send.next < records.length) {
     const record = records[send.next]!
-    const timestamp = record.timestamp ?? now
+    let timestamp: number
     let batch: ProducerBatch | null
     try {
+      timestamp = record.timestamp ?? now
       batch = path.appender.append(topic.queues, record, now, timestamp)
     } catch (error) {
       path.metrics.failed(1, now, send.topic)
