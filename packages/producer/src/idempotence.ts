@@ -98,6 +98,11 @@ export class PartitionSequences {
     if (this.#remove(batch)) this.#resetRequired = true
   }
 
+  /** The broker knows nothing of this producer in the partition any more. */
+  forgotten(): void {
+    this.#isEstablished = false
+  }
+
   requireReset(): void {
     this.#resetRequired = true
   }

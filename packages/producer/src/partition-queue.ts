@@ -67,4 +67,16 @@ export class TopicQueues {
     this.partitioner = partitioner
     this.compressionRatio = compressionRatio
   }
+
+  /**
+   * It was deleted, and made anew with `partitionCount` partitions. What waits for a partition that is no more times out; nothing new goes there. In the
+   * others the broker knows nothing of this producer.
+   */
+  recreated(partitionCount: number): void {
+    for (const queue of this.partitions.splice(partitionCount)) queue.leader = -1
+    for (const queue of this.partitions) {
+      queue.leaderEpoch = -1
+      queue.sequences.forgotten()
+    }
+  }
 }

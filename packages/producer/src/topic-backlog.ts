@@ -151,7 +151,7 @@ export class TopicBacklog {
     const { queues } = topic
     const metadata = cluster.topic(queues.name)
     if (metadata === undefined) return
-    if (queues.topicId !== '' && queues.topicId !== metadata.id) for (const queue of queues.partitions) queue.leaderEpoch = -1
+    if (queues.topicId !== '' && queues.topicId !== metadata.id) queues.recreated(metadata.partitions.length)
     queues.topicId = metadata.id
     for (let partition = queues.partitions.length; partition < metadata.partitions.length; partition++) {
       queues.partitions.push(new PartitionQueue(queues, partition))
