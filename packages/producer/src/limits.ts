@@ -56,6 +56,9 @@ export const PARTITION_OVERHEAD_BYTES = 64
 /** Batches that are sent before the event loop gets its turn: a thousand partitions at once would hold it for many milliseconds. */
 export const BATCHES_PER_POLL = 256
 
+/** How many choices of a partition are made on the same weights, as a part of the number of partitions. */
+export const WEIGHTS_HOLD_FOR: number = 1 / 16
+
 /** Longest name of a topic that Kafka accepts. */
 export const TOPIC_NAME_LENGTH_MAX = 249
 

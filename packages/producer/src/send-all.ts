@@ -61,19 +61,20 @@ function put(
   if (refused.length > 0 && (isAllOrNothing || refused.length === records.length)) return refuseWhole(whole, refused)
   const send = refused.length === 0 ? whole : without(whole, refused)
   if (isClear(topic) && resume(path, topic, send, now)) return
+  // The caller may use its array again while what is in it waits.
+  const waiting = send.records === records ? { ...send, records: [...records] } : send
   try {
-    wait(path, send)
+    wait(path, waiting)
   } catch (error) {
-    failWaitingSend(send, error as KafkaError)
+    failWaitingSend(waiting, error as KafkaError)
   }
 }
 
-/** A list of our own: an array may be used again while its records wait. */
 function listOf(inputs: Iterable<RecordInput<unknown, unknown>>, topic: string): ReadonlyArray<RecordInput<unknown, unknown>> {
   if (typeof inputs !== 'object' || inputs === null || typeof inputs[Symbol.iterator] !== 'function')
     throw invalidRecord(topic, 'records', inputs, 'an iterable of records')
   try {
-    return [...inputs]
+    return Array.isArray(inputs) ? inputs : [...inputs]
   } catch (error) {
     throw asRecordError(error, topic)
   }

@@ -1,4 +1,5 @@
 import { CompressionRatio } from './compression-ratio.ts'
+import { WEIGHTS_HOLD_FOR } from './limits.ts'
 import type { NodeAvailability } from './node-availability.ts'
 
 /** How a partition does now. */
@@ -28,8 +29,13 @@ export class StickyPartitioner implements UnkeyedPartitioner {
   readonly #compressionRatio: CompressionRatio
   #partition = -1
   #bytes = 0
-  /** The partitions that take part. */
-  #candidates: number[] = []
+  /** The partitions that take part: the first `#count`. The lists keep their length, so that nothing is allocated for a batch. */
+  readonly #candidates: number[] = []
+  #count = 0
+  /** The weights of the candidates, each added to those before it. */
+  readonly #sums: number[] = []
+  /** How often the weights are used before they are taken anew. */
+  #usesLeft = 0
 
   /**
    * @param availability null: no partition is chosen more often than another, whatever it has waiting
@@ -60,39 +66,51 @@ export class StickyPartitioner implements UnkeyedPartitioner {
   }
 
   #next(partitions: readonly PartitionLoad[]): number {
-    // Java: BuiltInPartitioner.updatePartitionLoadStats and nextPartition. Java brings the weights up to date with each turn of its sender,
-    // we do when they are needed.
-    if (this.#availability !== null) this.#collect(partitions, (leader) => leader >= 0 && this.#availability!.isAvailable(leader))
-    else this.#candidates = []
-    if (this.#candidates.length === 0) this.#collect(partitions, (leader) => leader >= 0)
-    if (this.#candidates.length === 0) this.#collect(partitions, () => true)
-    if (this.#availability !== null) return this.#weighted(partitions)
-    return this.#candidates[Math.floor(this.#random() * this.#candidates.length)]!
+    if (--this.#usesLeft < 0) this.#weigh(partitions)
+    const chosen = this.#choice()
+    if (chosen < partitions.length && partitions[chosen]!.leader >= 0) return chosen
+    this.#weigh(partitions)
+    return this.#choice()
+  }
+
+  #choice(): number {
+    const target = Math.floor(this.#random() * this.#sums[this.#count - 1]!)
+    return this.#candidates[firstGreater(this.#sums, this.#count, target)]!
+  }
+
+  /**
+   * The weight of a partition is how much less it has waiting than the one that has the most, plus one (Java:
+   * BuiltInPartitioner.updatePartitionLoadStats, with each turn of its sender). With many partitions it holds for a part of them, so that the work
+   * does not grow with their number.
+   */
+  #weigh(partitions: readonly PartitionLoad[]): void {
+    this.#usesLeft = Math.floor(partitions.length * WEIGHTS_HOLD_FOR)
+    const availability = this.#availability
+    this.#collect(partitions, (leader) => leader >= 0 && (availability === null || availability.isAvailable(leader)))
+    if (this.#count === 0) this.#collect(partitions, (leader) => leader >= 0)
+    if (this.#count === 0) this.#collect(partitions, () => true)
+    let most = 0
+    for (let at = 0; at < this.#count; at++) most = Math.max(most, this.#waiting(partitions, at))
+    let sum = 0
+    for (let at = 0; at < this.#count; at++) this.#sums[at] = sum += most + 1 - this.#waiting(partitions, at)
+  }
+
+  #waiting(partitions: readonly PartitionLoad[], at: number): number {
+    return this.#availability === null ? 0 : partitions[this.#candidates[at]!]!.queuedBatches
   }
 
   #collect(partitions: readonly PartitionLoad[], takesPart: (leader: number) => boolean): void {
-    this.#candidates = []
+    this.#count = 0
     for (let index = 0; index < partitions.length; index++) {
-      if (takesPart(partitions[index]!.leader)) this.#candidates.push(index)
+      if (takesPart(partitions[index]!.leader)) this.#candidates[this.#count++] = index
     }
-  }
-
-  /** The weight of a partition is how much less it has waiting than the one that has the most, plus one. */
-  #weighted(partitions: readonly PartitionLoad[]): number {
-    let most = 0
-    for (const index of this.#candidates) most = Math.max(most, partitions[index]!.queuedBatches)
-    const sums: number[] = []
-    let sum = 0
-    for (const index of this.#candidates) sums.push((sum += most + 1 - partitions[index]!.queuedBatches))
-    const target = Math.floor(this.#random() * sum)
-    return this.#candidates[firstGreater(sums, target)]!
   }
 }
 
-/** The position of the first of `sums`, which grow, that is greater than `target`; the last one is. */
-function firstGreater(sums: readonly number[], target: number): number {
+/** The position of the first of `count` sums, which grow, that is greater than `target`; the last one is. */
+function firstGreater(sums: readonly number[], count: number, target: number): number {
   let low = 0
-  let high = sums.length - 1
+  let high = count - 1
   while (low < high) {
     const middle = (low + high) >> 1
     if (sums[middle]! > target) high = middle
