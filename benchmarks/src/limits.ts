@@ -13,6 +13,9 @@ export const CHUNKS = 4
 /** Calls of a producer that wait for their acknowledgement at the same time. */
 export const CALLS_IN_FLIGHT = 8
 
+/** The same where a thousand partitions are to have something at the same time. */
+export const CALLS_IN_FLIGHT_MANY = 32
+
 /** Java's default since 4.0, and what the other clients with a linger are given. */
 export const LINGER_MS = 5
 
@@ -39,9 +42,9 @@ export const RETENTION_BYTES = 64 * 1024 * 1024
 export const SEGMENT_BYTES = 16 * 1024 * 1024
 export const RETENTION_CHECK_MS = 250
 
-/** One message at a time: unmeasured, then measured. */
-export const LATENCY_WARMUP_MESSAGES = 500
-export const LATENCY_MESSAGES = 2_000
+/** One message at a time: unmeasured, until the JIT has compiled the path, then measured. */
+export const LATENCY_WARMUP_MESSAGES = 5_000
+export const LATENCY_MESSAGES = 20_000
 
 /** The memory section: 50 million messages and a look at each million. */
 export const MEMORY_MESSAGES = 50_000_000

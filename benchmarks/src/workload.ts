@@ -19,6 +19,8 @@ export interface ProducerWorkload extends Target {
 /** As fast as it goes, for a time. */
 export interface ProduceWorkload extends ProducerWorkload {
   readonly kind: 'produce'
+  /** Calls that wait for their acknowledgement at the same time. */
+  readonly callsInFlight: number
   /** Whose CPU is read besides. */
   readonly brokerPid: number
   readonly warmupMs: number

@@ -1,11 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { CALLS_IN_FLIGHT } from '../limits.ts'
 import { percentile } from '../statistics.ts'
 import type { BenchClient, ProduceMeasurement, ProduceWorkload } from '../workload.ts'
 import { chunksOf } from './chunks.ts'
 import { mark, measurementOf, type Mark } from './mark.ts'
 
-/** Keeps `CALLS_IN_FLIGHT` chunks on the way, through the warm-up and the measured time; any failed call fails the run. */
+/** Keeps `callsInFlight` chunks on the way, through the warm-up and the measured time; any failed call fails the run. */
 export async function produceLoad(client: BenchClient, workload: ProduceWorkload): Promise<ProduceMeasurement> {
   const chunks = chunksOf(workload.messageBytes)
   const producer = await client.openProducer(workload, chunks)
@@ -39,7 +38,7 @@ export async function produceLoad(client: BenchClient, workload: ProduceWorkload
       }
     }
   }
-  await Promise.all(Array.from({ length: CALLS_IN_FLIGHT }, lane))
+  await Promise.all(Array.from({ length: workload.callsInFlight }, lane))
   await producer.close()
   return resultOf(start!, end!, measured, {
     acknowledged,

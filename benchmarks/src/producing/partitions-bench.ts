@@ -1,4 +1,5 @@
 import { OWN, OWN_SINGLE } from '../clients/registry.ts'
+import { CALLS_IN_FLIGHT, CALLS_IN_FLIGHT_MANY, CHUNK_MESSAGES } from '../limits.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { succeeded, type Attempt } from '../run-client.ts'
 import { median, rotate } from '../statistics.ts'
@@ -11,6 +12,13 @@ import { judged } from './verdict.ts'
 const COUNTS = [1, 10, 100, 1_000]
 const MESSAGE_BYTES = 100
 
+/** With few calls under way a thousand partitions have little each; with many, all of them are busy. */
+const LOADS = [
+  [OWN, CALLS_IN_FLIGHT],
+  [OWN, CALLS_IN_FLIGHT_MANY],
+  [OWN_SINGLE, CALLS_IN_FLIGHT],
+] as const
+
 /** Partitions → one attempt per round. */
 export type PartitionResults = ReadonlyMap<number, readonly Attempt<ProduceMeasurement>[]>
 
@@ -18,7 +26,7 @@ export type PartitionResults = ReadonlyMap<number, readonly Attempt<ProduceMeasu
 export async function benchPartitions(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
   const tables: string[] = []
   await withBroker(kind, 'last', async (session) => {
-    for (const client of [OWN, OWN_SINGLE]) {
+    for (const [client, callsInFlight] of LOADS) {
       const results = new Map(COUNTS.map((count): [number, Attempt<ProduceMeasurement>[]] => [count, []]))
       for (let round = 0; round < options.rounds; round++) {
         for (const partitions of rotate(COUNTS, round)) {
@@ -29,13 +37,14 @@ export async function benchPartitions(kind: BrokerKind, options: Options, log: (
             partitions,
             seconds: options.seconds,
             round,
+            callsInFlight,
           } as const
           const measured = await produceOnce(session, load)
-          log(`${kind} round ${round + 1} ${partitions} partitions ${client}: ${describe(measured)}`)
+          log(`${kind} round ${round + 1} ${partitions} partitions ${client}, ${callsInFlight} calls: ${describe(measured)}`)
           results.get(partitions)!.push(measured)
         }
       }
-      tables.push(`### ${client}\n\n${partitionsTable(results)}`)
+      tables.push(`### ${client}, ${callsInFlight} calls of ${CHUNK_MESSAGES} under way\n\n${partitionsTable(results)}`)
     }
   })
   return `${tables.join('\n\n')}\n\nMessages of ${MESSAGE_BYTES} B without a key, not compressed.`

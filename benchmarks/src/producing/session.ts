@@ -1,6 +1,6 @@
 import { startBroker, type BenchBroker, type Keep } from '../brokers.ts'
 import { OWN } from '../clients/registry.ts'
-import { BROKER_WARMUP_SECONDS, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
+import { BROKER_WARMUP_SECONDS, CALLS_IN_FLIGHT, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { runClient, type Attempt } from '../run-client.ts'
 import { connectTopics, type Topics } from '../topics.ts'
@@ -57,6 +57,8 @@ export interface FullLoad {
   readonly partitions: number
   readonly seconds: number
   readonly round: number
+  /** Default `CALLS_IN_FLIGHT`. */
+  readonly callsInFlight?: number
 }
 
 /** One client at full speed on a topic of its own. A run whose acknowledged messages are not all stored has failed. */
@@ -66,6 +68,7 @@ export function produceOnce(session: Session, load: FullLoad): Promise<Attempt<P
   return withTopic(session, topic, partitions, async () => {
     const measured = await runClient({
       kind: 'produce',
+      callsInFlight: load.callsInFlight ?? CALLS_IN_FLIGHT,
       client,
       topic,
       partitions,
