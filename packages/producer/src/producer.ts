@@ -46,7 +46,8 @@ export interface CloseOptions {
 
 /**
  * Sends records to topics. Records gather in batches per partition for up to `lingerMs`; by default every record is stored
- * once and in order, whatever fails and is retried in between (acks all, idempotent). Nothing connects before the first send.
+ * once and in order, whatever fails and is retried in between (acks all, idempotent). Nothing connects before the first send; from then on it keeps
+ * the process running until it is closed.
  *
  * Keys and values are strings or bytes, or, with `keySerializer` and `valueSerializer`, what those take. A record and its bytes must not be
  * changed before their send has its outcome.
