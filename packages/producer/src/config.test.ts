@@ -50,6 +50,9 @@ test('the level is that of the compression type', () => {
 
 test('a default deliveryTimeoutMs grows with what it must hold', () => {
   expect(resolveProducerOptions({ bootstrapServers, requestTimeoutMs: 200_000 }).deliveryTimeoutMs).toBe(200_005)
+  // No timer can be longer.
+  const longest = 2_147_483_647
+  expect(resolveProducerOptions({ bootstrapServers, lingerMs: longest }).deliveryTimeoutMs).toBe(longest)
 })
 
 describe('refuses, naming the option', () => {

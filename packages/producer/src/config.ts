@@ -1,5 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
-import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
+import { CLIENT_OPTION_NAMES, integerOption, MAX_TIMER_MS, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
 import { COMPRESSION_TYPES, type CompressionType } from '@millrace/records/internal'
 import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
@@ -206,7 +206,7 @@ function inFlightOption(options: AnyProducerOptions, idempotent: boolean): numbe
 
 /** As in Java, a default that is too short grows, and a value that is too short is refused. */
 function deliveryTimeoutOption(options: AnyProducerOptions, lingerMs: number, requestTimeoutMs: number): number {
-  const least = lingerMs + requestTimeoutMs
+  const least = Math.min(lingerMs + requestTimeoutMs, MAX_TIMER_MS)
   if (options.deliveryTimeoutMs === undefined) return Math.max(120_000, least)
   const value = integerOption(options, 'deliveryTimeoutMs', 120_000, 1)
   if (value < least) throw new ConfigError('deliveryTimeoutMs', value, `at least lingerMs + requestTimeoutMs, which is ${least}`)

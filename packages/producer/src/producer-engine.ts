@@ -51,7 +51,10 @@ export class ProducerEngine implements SendPath {
     this.#sender = sender
     this.metrics = metrics
     this.#runner = new EffectRunner({ config, environment, cluster, accumulator, sender, metrics, changed })
-    this.appender = new RecordAppender(config, accumulator)
+    this.appender = new RecordAppender(config, accumulator, (topic) => {
+      sender.effects.staleTopics.add(topic)
+      this.schedule()
+    })
     this.intake = RecordIntake.of(config, this.events)
     this.backlog = new TopicBacklog({
       config,

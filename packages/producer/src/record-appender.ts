@@ -21,10 +21,13 @@ export class RecordAppender {
   readonly #sizeLimit: number
   readonly #custom: Partitioner | null
   readonly #usesKeys: boolean
+  readonly #refresh: (topic: string) => void
 
-  constructor(config: ProducerConfig, accumulator: Accumulator) {
+  /** @param refresh asks for a topic's metadata: it may have more partitions by now */
+  constructor(config: ProducerConfig, accumulator: Accumulator, refresh: (topic: string) => void) {
     this.#config = config
     this.#accumulator = accumulator
+    this.#refresh = refresh
     this.#custom = typeof config.partitioner === 'function' ? config.partitioner : null
     this.#usesKeys = config.partitioner === null && !config.partitionerIgnoreKeys
     this.#sizeLimit = Math.min(config.maxRequestSize, config.bufferMemory)
@@ -68,13 +71,15 @@ export class RecordAppender {
   wrongPartition(topic: TopicQueues, record: RecordInput): KafkaError | null {
     const count = topic.partitions.length
     if (record.partition === undefined || record.partition < count) return null
+    this.#refresh(topic.name)
     return unknownPartition(topic.name, record.partition, count)
   }
 
   #partitionOf(topic: TopicQueues, record: RecordInput, key: Bytes): number {
     const count = topic.partitions.length
     if (record.partition !== undefined) {
-      if (record.partition >= count) throw unknownPartition(topic.name, record.partition, count)
+      const error = this.wrongPartition(topic, record)
+      if (error !== null) throw error
       return record.partition
     }
     if (this.#custom !== null) {
