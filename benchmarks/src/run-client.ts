@@ -8,11 +8,12 @@ const worker: string = join(import.meta.dirname, 'worker.ts')
 /** A run that failed, in its own words: one failure does not end the others. */
 export type Attempt<Result> = Result | string
 
-/** Runs one workload in a process of its own. */
+/** Runs one workload in a process of its own, which is given `nodeOptions` as well. */
 export async function runClient<Kind extends Workload['kind']>(
   workload: Workload & { readonly kind: Kind },
+  nodeOptions: readonly string[] = [],
 ): Promise<Attempt<MeasurementOf[Kind]>> {
-  const args = [...process.execArgv, worker, JSON.stringify(workload)]
+  const args = [...process.execArgv, ...nodeOptions, worker, JSON.stringify(workload)]
   const timeoutMs = workload.kind === 'memory' ? MEMORY_LIMIT_MS : WORKER_LIMIT_MS
   try {
     const finished = await run(process.execPath, args, { timeoutMs })

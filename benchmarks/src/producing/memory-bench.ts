@@ -1,11 +1,11 @@
 import { OWN } from '../clients/registry.ts'
 import { LINGER_MS, MEMORY_MESSAGES, MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
 import type { BrokerKind, Options } from '../options.ts'
-import { runClient } from '../run-client.ts'
+import { runClient, type Attempt } from '../run-client.ts'
 import { median } from '../statistics.ts'
 import { markdownTable, megabytes, thousands } from '../table.ts'
 import type { MemoryMeasurement } from '../workload.ts'
-import { withBroker, withTopic } from './session.ts'
+import { withBroker, withTopic, type Session } from './session.ts'
 import { isReached, judged } from './verdict.ts'
 
 const MESSAGE_BYTES = 100
@@ -18,13 +18,32 @@ const GROWTH_MOST = 1.1
 /** Samples at either end that stand for the beginning and the end: one alone would tell of the garbage collector's moment. */
 const END_SAMPLES = 5
 
+/** V8 doubles its young generation whenever enough has survived in it, up to 32 MiB and three times over: most of what grows. */
+const SETTINGS = [
+  ["Node's defaults", []],
+  ['`node --max-semi-space-size=4`', ['--max-semi-space-size=4']],
+] as const
+
 /** Whether the process grows over very many messages. */
 export async function benchMemory(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
   const messages = options.isQuick ? MEMORY_MESSAGES / MEMORY_SAMPLES : MEMORY_MESSAGES
-  const topic = 'memory'
-  const measured = await withBroker(kind, 'last', (session) =>
-    withTopic(session, topic, PARTITIONS, () =>
-      runClient({
+  return withBroker(kind, 'last', async (session) => {
+    const reports: string[] = []
+    for (const [title, nodeOptions] of SETTINGS) {
+      const measured = await measure(session, messages, nodeOptions)
+      if (typeof measured === 'string') throw new Error(`the memory section failed: ${measured}`)
+      log(`memory, ${title}: ${measured.samples.map(megabytes).join(' ')} MB`)
+      reports.push(`### ${title}\n\n${memoryReport(measured, messages)}`)
+    }
+    return reports.join('\n\n')
+  })
+}
+
+function measure(session: Session, messages: number, nodeOptions: readonly string[]): Promise<Attempt<MemoryMeasurement>> {
+  const topic = `memory-${nodeOptions.length}`
+  return withTopic(session, topic, PARTITIONS, () =>
+    runClient(
+      {
         kind: 'memory',
         client: OWN,
         topic,
@@ -35,12 +54,10 @@ export async function benchMemory(kind: BrokerKind, options: Options, log: (line
         bootstrapServers: session.broker.bootstrapServers,
         messages,
         sampleEvery: messages / MEMORY_SAMPLES,
-      }),
+      },
+      nodeOptions,
     ),
   )
-  if (typeof measured === 'string') throw new Error(`the memory section failed: ${measured}`)
-  log(`memory: ${measured.samples.map(megabytes).join(' ')} MB`)
-  return memoryReport(measured, messages)
 }
 
 export function memoryReport(measured: MemoryMeasurement, messages: number): string {
