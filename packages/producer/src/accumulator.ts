@@ -95,6 +95,11 @@ export class Accumulator {
     return batch
   }
 
+  /** Whether a record of so many bytes would go into the partition's open batch. */
+  hasRoom(queue: PartitionQueue, bytes: number): boolean {
+    return queue.open !== null && queue.open.sizeInBytes + bytes <= this.#capacityFor(queue)
+  }
+
   /** Ends an open batch: what comes next goes into another. */
   close(batch: ProducerBatch): void {
     const queue = batch.queue

@@ -91,7 +91,7 @@ test('records without a key keep away from a broker that refuses connections, un
       const chosen = partitioner.choose(topic.partitions)
       toSecond += chosen
       accumulator.append(topic.partitions[chosen]!, now, now, null, 'v', [])
-      partitioner.account(10)
+      partitioner.account(10, false)
     }
     sender.poll(now)
     for (const call of sender.effects.calls.splice(0)) {

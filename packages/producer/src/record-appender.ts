@@ -63,7 +63,11 @@ export class RecordAppender {
     const batch = this.#accumulator.append(queue, now, timestamp, key, record.value, headers)
     if (batch === null) return null
     const after = batch.builder!.sizeInBytes
-    topic.partitioner.account(after > before && batch.recordCount > 1 ? after - before : after)
+    const size = after > before && batch.recordCount > 1 ? after - before : after
+    const hasRoom = this.#accumulator.hasRoom(queue, size)
+    topic.partitioner.account(size, hasRoom)
+    // The next record goes elsewhere: a full batch must not linger for it.
+    if (!hasRoom && queue.open === batch) this.#accumulator.close(batch)
     return batch
   }
 

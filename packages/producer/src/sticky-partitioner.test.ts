@@ -3,13 +3,18 @@ import { expect, test } from 'vitest'
 import { NodeAvailability } from './node-availability.ts'
 import { RoundRobinPartitioner, StickyPartitioner } from './sticky-partitioner.ts'
 
-test('stays with a partition for about its bytes, and never chooses one without a leader while others have one', () => {
+test('stays with a partition for about its bytes and until a batch is full, and never chooses one without a leader while others have one', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: -1, max: 2 }), { minLength: 1, maxLength: 6 }),
-      fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 60 }), chance: fc.double({ min: 0, max: 0.999, noNaN: true }) }), {
-        minLength: 1,
-      }),
+      fc.array(
+        fc.record({
+          bytes: fc.integer({ min: 1, max: 60 }),
+          hasRoom: fc.boolean(),
+          chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
+        }),
+        { minLength: 1 },
+      ),
       fc.constantFrom(null, new NodeAvailability(0)),
       (leaders, records, availability) => {
         let chance = 0
@@ -24,11 +29,12 @@ test('stays with a partition for about its bytes, and never chooses one without 
           expect(chosen).toBeGreaterThanOrEqual(0)
           expect(chosen).toBeLessThan(partitions.length)
           expect(!anyLeader || partitions[chosen]!.leader >= 0).toBe(true)
-          expect(last >= 0 && since < 100 ? last : chosen).toBe(chosen)
-          if (since >= 100) since = 0
-          partitioner.account(record.bytes)
+          if (last >= 0) expect(last).toBe(chosen)
+          partitioner.account(record.bytes, record.hasRoom)
           since += record.bytes
-          last = chosen
+          const isLeft = since >= 200 || (!record.hasRoom && since + record.bytes >= 100)
+          last = isLeft ? -1 : chosen
+          if (isLeft) since = 0
         }
       },
     ),
@@ -43,7 +49,7 @@ test('spreads evenly over many batches', () => {
   const bytes = [0, 0, 0]
   for (let index = 0; index < 30_000; index++) {
     bytes[partitioner.choose(partitions)]! += 100
-    partitioner.account(100)
+    partitioner.account(100, index % 10 !== 9)
   }
   for (const share of bytes) expect(share / 1_000_000).toBeCloseTo(1, 0.5)
 })

@@ -14,19 +14,20 @@ export interface PartitionLoad {
 export interface UnkeyedPartitioner {
   /** The partition for the next record. `partitions` must not be empty. */
   choose(partitions: readonly PartitionLoad[]): number
-  /** Tells that a record went to the chosen partition, and how many bytes it took. */
-  account(bytes: number): void
+  /** Tells that a record went to the chosen partition, how many bytes it took, and whether its batch would take another such one. */
+  account(bytes: number, hasRoom: boolean): void
 }
 
 /**
- * One partition until about `stickyBytes` went there, then another at random among those that have a leader (KIP-794): batches fill up. The
- * less a partition has waiting, the likelier it is chosen, so a slow broker gets less; without `availability`, all are equal.
+ * One partition until about `stickyBytes` went there, then another at random among those that have a leader (KIP-794). It is left when a batch
+ * is full, or after twice as much (Java: BuiltInPartitioner.updatePartitionInfo): no batch that was just begun is left to linger. The less a partition has waiting, the likelier it is chosen, so a slow broker gets less; without `availability`, all are equal.
  */
 export class StickyPartitioner implements UnkeyedPartitioner {
   readonly #stickyBytes: number
   readonly #random: () => number
   readonly #availability: NodeAvailability | null
   readonly #compressionRatio: CompressionRatio
+  /** -1: another one is to be chosen. */
   #partition = -1
   #bytes = 0
   /** The partitions that take part: the first `#count`. The lists keep their length, so that nothing is allocated for a batch. */
@@ -54,15 +55,17 @@ export class StickyPartitioner implements UnkeyedPartitioner {
   }
 
   choose(partitions: readonly PartitionLoad[]): number {
-    if (this.#partition < 0 || this.#bytes >= this.#stickyBytes || this.#partition >= partitions.length) {
+    if (this.#partition < 0 || this.#bytes >= 2 * this.#stickyBytes || this.#partition >= partitions.length) {
       this.#bytes = 0
       this.#partition = this.#next(partitions)
     }
     return this.#partition
   }
 
-  account(bytes: number): void {
-    this.#bytes += bytes * this.#compressionRatio.estimate
+  account(bytes: number, hasRoom: boolean): void {
+    const size = bytes * this.#compressionRatio.estimate
+    this.#bytes += size
+    if (!hasRoom && this.#bytes + size >= this.#stickyBytes) this.#partition = -1
   }
 
   #next(partitions: readonly PartitionLoad[]): number {
