@@ -9,23 +9,22 @@ import type { Fetcher } from './fetch/fetcher.ts'
 import { PartitionCursor } from './fetch/partition-cursor.ts'
 import { Loading, RecordFeed } from './fetch/record-feed.ts'
 import { InHand } from './in-hand.ts'
-import { CLOSE_COMMIT_TIMEOUT_MS, MISSING_TOPIC_REFRESH_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
-import { ClassicMember } from './membership/classic-member.ts'
-import { MemberLoop, type MembershipListener } from './membership/member-loop.ts'
+import { CLOSE_COMMIT_TIMEOUT_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
+import { createMembership } from './membership/create-membership.ts'
+import type { Membership, PartitionOwner } from './membership/membership.ts'
 import { Committer } from './offsets/committer.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
 import { PositionResolver } from './offsets/position-resolver.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 /** Joins membership, fetching, positions and commits; `Consumer` puts the loop's face on it. */
-export class ConsumerCore implements MembershipListener, FetchListener {
+export class ConsumerCore implements PartitionOwner, FetchListener {
   readonly events: EventSource
   readonly #config: ConsumerConfig
   readonly #cluster: ClusterClient
   readonly #environment: Environment
   readonly #wake: () => void
-  readonly #member: ClassicMember
-  readonly #loop: MemberLoop
+  readonly #member: Membership
   readonly #fetches: FetchLoop
   readonly #fetcher: Fetcher
   readonly #feed: RecordFeed
@@ -38,7 +37,6 @@ export class ConsumerCore implements MembershipListener, FetchListener {
   /** Partitions whose position is to be looked for when the application asks for records again. */
   #unlocated: PartitionCursor[] = []
   #failure: KafkaError | null = null
-  #isLooking = false
   #timer: Timer | null = null
   #timerAt = Infinity
   #nextCommitAt = Infinity
@@ -54,9 +52,8 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     this.#environment = environment
     this.#wake = wake
     this.events = new EventSource(config.groupId)
-    const rackId = config.clientRack === '' ? null : config.clientRack
-    this.#member = new ClassicMember({ ...config, rackId }, config, () => environment.random())
-    this.#loop = new MemberLoop(config.groupId, this.#member, cluster, this)
+    const selection = { topics: config.topics }
+    this.#member = createMembership({ config, selection, cluster, environment, events: this.events, owner: this })
     this.#fetches = new FetchLoop(config, cluster, this)
     this.#fetcher = this.#fetches.fetcher
     this.#feed = new RecordFeed(this.#fetcher, config.maxPollRecords)
@@ -64,7 +61,6 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     const now = (): number => environment.clock.now()
     this.#committer = new Committer(config, offsets, this.#member, this.#inHand, this.events, now)
     this.#positions = new PositionResolver(config, cluster, offsets)
-    cluster.onMetadata(() => this.#metadataChanged())
   }
 
   get assignment(): readonly TopicPartition[] {
@@ -140,15 +136,13 @@ export class ConsumerCore implements MembershipListener, FetchListener {
   async close(): Promise<void> {
     const cursors = [...this.#cursors.values()]
     for (const cursor of cursors) this.#drop(cursor)
-    if (this.#config.enableAutoCommit && this.#member.state !== 'failed') {
+    if (this.#config.enableAutoCommit && this.#member.status !== 'failed') {
       const late = Promise.withResolvers<void>()
       const timer = this.#environment.clock.after(CLOSE_COMMIT_TIMEOUT_MS, late.resolve)
       await Promise.race([this.#commitQuietly(cursors), late.promise])
       timer.cancel()
     }
-    this.#member.leave('the consumer is closed')
-    this.#loop.perform()
-    await this.#loop.leaving
+    await this.#member.leave('the consumer is closed')
     this.#isOver = true
     this.#fetches.close()
     this.#timer?.cancel()
@@ -157,16 +151,21 @@ export class ConsumerCore implements MembershipListener, FetchListener {
 
   // ---- the group's side ----
 
-  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
+  async revoking(partitions: readonly TopicPartition[]): Promise<void> {
     const cursors = new Set<PartitionCursor>()
     for (const { topic, partition } of partitions) {
       const cursor = this.#cursors.get(keyOf(topic, partition))
       if (cursor === undefined) continue
       cursors.add(cursor)
-      this.#drop(cursor)
+      this.#feed.forget(cursor)
+      this.#fetcher.remove(cursor)
     }
     await this.#inHand.freeOf(cursors)
     if (this.#config.enableAutoCommit) await this.#commitQuietly(cursors)
+  }
+
+  revoked(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) this.#cursors.delete(keyOf(topic, partition))
     this.events.emit('revoked', { partitions })
   }
 
@@ -178,17 +177,21 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     this.events.emit('lost', { partitions, reason })
   }
 
+  assigning(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      this.#cursors.set(keyOf(topic, partition), new PartitionCursor(topic, partition))
+    }
+  }
+
   assigned(partitions: readonly TopicPartition[], generationId: number): void {
     const cursors: PartitionCursor[] = []
     for (const { topic, partition } of partitions) {
-      const cursor = new PartitionCursor(topic, partition)
+      const cursor = this.#cursors.get(keyOf(topic, partition))!
       cursors.push(cursor)
-      this.#cursors.set(keyOf(topic, partition), cursor)
       this.#fetcher.add(cursor)
     }
     this.events.emit('assigned', { partitions, generationId })
     if (cursors.length > 0) this.#settle(this.#locate(cursors))
-    this.#lookForMissingTopics()
   }
 
   failed(error: KafkaError): void {
@@ -210,7 +213,7 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     if (this.#failure === null) return
     const failure = this.#failure
     // What ended the membership is final. Anything else may be gone when the application tries again.
-    if (this.#member.state !== 'failed') {
+    if (this.#member.status !== 'failed') {
       this.#failure = null
       this.#tryPositionsAgain()
     }
@@ -237,12 +240,11 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     if (this.#isOver) return
     const now = this.#environment.clock.now()
     if (now >= this.#nextPollCheck) this.#watchApplication()
-    this.#member.tick(now)
-    this.#loop.perform()
+    this.#member.run(now)
     this.#fetches.run(now)
     if (now >= this.#nextCommitAt) {
       this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
-      if (this.#member.state === 'stable') void this.#commitQuietly(this.#cursors.values())
+      if (this.#member.status === 'stable') void this.#commitQuietly(this.#cursors.values())
     }
     this.#wake()
     this.#arm(now)
@@ -290,24 +292,6 @@ export class ConsumerCore implements MembershipListener, FetchListener {
         if (!this.#isOver) this.failed(asKafkaError(error))
       },
     )
-  }
-
-  #metadataChanged(): void {
-    if (this.#isOver) return
-    this.#member.partitionsCounted(this.#loop.countsOf(this.#config.topics), this.#environment.clock.now())
-    this.#run()
-  }
-
-  /** A subscribed topic that is not there yet is looked for until it is, so that the leader can assign it. */
-  #lookForMissingTopics(): void {
-    const missing = this.#config.topics.filter((topic) => this.#cluster.partitionsFor(topic).length === 0)
-    if (missing.length === 0 || this.#isLooking) return
-    this.#isLooking = true
-    this.#cluster.sleep(MISSING_TOPIC_REFRESH_MS).then(async () => {
-      await this.#cluster.refreshMetadata(missing).catch(noop)
-      this.#isLooking = false
-      if (!this.#isOver) this.#lookForMissingTopics()
-    }, noop)
   }
 
   async #commitQuietly(cursors: Iterable<PartitionCursor>): Promise<void> {

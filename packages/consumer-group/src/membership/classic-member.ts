@@ -8,15 +8,8 @@ import { JOIN_TIMEOUT_LAPSE_MS } from '../limits.ts'
 import { difference, type TopicPartition } from '../topic-partition.ts'
 import { decodeAssignment, groupMemberOf } from './consumer-protocol.ts'
 import type { MemberEffect } from './member-effects.ts'
-import {
-  heartbeatRequest,
-  joinRequest,
-  leaveRequest,
-  PROTOCOL_TYPE,
-  syncRequest,
-  type MemberConfig,
-  type MemberIdentity,
-} from './member-requests.ts'
+import type { MemberIdentity } from './membership.ts'
+import { heartbeatRequest, joinRequest, leaveRequest, PROTOCOL_TYPE, syncRequest, type MemberConfig } from './member-requests.ts'
 import { PartitionWatch } from './partition-watch.ts'
 
 /**
@@ -58,6 +51,7 @@ export class ClassicMember {
   #state: MemberState = 'idle'
   #memberId = ''
   #generationId = -1
+  #topics: readonly string[]
   #owned: readonly TopicPartition[] = []
   /** What a revocation makes way for; null when it makes way for joining. */
   #adopted: readonly TopicPartition[] | null = null
@@ -72,8 +66,9 @@ export class ClassicMember {
   #lastContact = 0
   #pollDeadline = Infinity
 
-  constructor(config: MemberConfig, backoff: BackoffOptions, random: () => number) {
+  constructor(config: MemberConfig, topics: readonly string[], backoff: BackoffOptions, random: () => number) {
     this.#config = config
+    this.#topics = topics
     this.#retryPolicy = new RetryPolicy(backoff.retryBackoffMs, backoff.retryBackoffMaxMs)
     this.#random = random
     const cooperative = config.assignors.every((assignor) => assignor.protocols.includes('cooperative'))
@@ -92,6 +87,11 @@ export class ClassicMember {
     return this.#owned
   }
 
+  /** What is watched: the group's topics for its leader, its own for everyone else. */
+  get groupTopics(): readonly string[] {
+    return this.#watch.topics ?? this.#topics
+  }
+
   /** When `tick` is next due. */
   get deadline(): number {
     let deadline = this.#state === 'waiting' ? this.#waitUntil : Infinity
@@ -102,6 +102,13 @@ export class ClassicMember {
 
   start(now: number): void {
     if (this.#state === 'idle') this.#prepare('first join', now)
+  }
+
+  /** Another subscription: the group must hear of it. */
+  subscribe(topics: readonly string[], now: number): void {
+    if (topics.length === this.#topics.length && topics.every((topic) => this.#topics.includes(topic))) return
+    this.#topics = topics
+    if (this.#state === 'stable') this.#prepare('the subscription changed', now)
   }
 
   tick(now: number): void {
@@ -172,7 +179,7 @@ export class ClassicMember {
     if (serial !== this.#serial || this.#state !== 'syncing') return
     if (response.errorCode !== ErrorCode.NONE) return this.#exchangeFailed(response.errorCode, 'SyncGroup', now)
     const assigned = decodeAssignment(response.assignment)
-    const stranger = assigned.find(({ topic }) => !this.#config.topics.includes(topic))
+    const stranger = assigned.find(({ topic }) => !this.#topics.includes(topic))
     if (stranger !== undefined) return this.#joinLater(`assigned ${stranger.topic}, which is not subscribed`, now)
     this.#attempt = 0
     this.#lastContact = now
@@ -251,7 +258,7 @@ export class ClassicMember {
 
   #join(): void {
     this.#state = 'joining'
-    const request = joinRequest(this.#config, this.identity, this.#owned, this.#reason)
+    const request = joinRequest(this.#config, this.identity, this.#topics, this.#owned, this.#reason)
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.maxPollIntervalMs + JOIN_TIMEOUT_LAPSE_MS)
     this.effects.push({ kind: 'join', serial: ++this.#serial, request, timeoutMs })
   }
@@ -328,7 +335,7 @@ export class ClassicMember {
     this.#heartbeatPending = false
     this.#heartbeatSerial++
     this.#watch.stop()
-    if (this.#owned.length > 0) this.effects.push({ kind: 'lost', partitions: this.#owned, reason })
+    if (this.#owned.length > 0) this.effects.push({ kind: 'lost', reason })
     this.#owned = []
   }
 

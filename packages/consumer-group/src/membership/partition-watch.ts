@@ -2,6 +2,11 @@
 export class PartitionWatch {
   #counts: ReadonlyMap<string, number> | null = null
 
+  /** Null for who does not lead. */
+  get topics(): readonly string[] | null {
+    return this.#counts === null ? null : [...this.#counts.keys()]
+  }
+
   start(counts: ReadonlyMap<string, number>): void {
     this.#counts = new Map(counts)
   }

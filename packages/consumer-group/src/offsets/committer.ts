@@ -4,7 +4,7 @@ import { CommitError } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { InHand } from '../in-hand.ts'
-import type { ClassicMember } from '../membership/classic-member.ts'
+import type { Membership } from '../membership/membership.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import type { OffsetToCommit } from './offset-requests.ts'
 
@@ -20,7 +20,7 @@ const MEMBERSHIP_ERRORS: ReadonlySet<number> = new Set([
 export class Committer {
   readonly #config: ConsumerConfig
   readonly #offsets: GroupOffsets
-  readonly #member: ClassicMember
+  readonly #member: Membership
   readonly #inHand: InHand
   readonly #events: EventSource
   readonly #now: () => number
@@ -29,7 +29,7 @@ export class Committer {
   constructor(
     config: ConsumerConfig,
     offsets: GroupOffsets,
-    member: ClassicMember,
+    member: Membership,
     inHand: InHand,
     events: EventSource,
     now: () => number,
@@ -80,9 +80,7 @@ export class Committer {
       throw error instanceof KafkaError ? new CommitError(groupId, error) : error
     }
     if (code !== ErrorCode.NONE) {
-      const isCurrent =
-        identity.memberId === this.#member.identity.memberId && identity.generationId === this.#member.identity.generationId
-      if (MEMBERSHIP_ERRORS.has(code) && isCurrent) this.#member.commitRefused(code, this.#now())
+      if (MEMBERSHIP_ERRORS.has(code)) this.#member.refused(code, identity, this.#now())
       throw this.#refused(code)
     }
     for (const { cursor, offset } of chosen) cursor.committed = offset
