@@ -1,7 +1,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
 import { assert, describe, expect, test } from 'vitest'
-import type { Assignor } from '../assignors/assignor.ts'
+import type { PartitionAssignor, TopicLayout } from '../assignors/assignor.ts'
 import { cooperativeStickyAssignor } from '../assignors/cooperative-sticky.ts'
 import { rangeAssignor } from '../assignors/range.ts'
 import type { TopicPartition } from '../topic-partition.ts'
@@ -29,7 +29,7 @@ class Bench {
   readonly member: ClassicMember
   now = 10_000
 
-  constructor(assignors: readonly Assignor[] = [rangeAssignor], config: Partial<MemberConfig> = {}) {
+  constructor(assignors: readonly PartitionAssignor[] = [rangeAssignor], config: Partial<MemberConfig> = {}) {
     const settings = { ...CONFIG, assignors, ...config }
     this.member = new ClassicMember(settings, ['t'], { retryBackoffMs: 50, retryBackoffMaxMs: 50 }, () => 0.5)
   }
@@ -92,6 +92,10 @@ class Bench {
   }
 }
 
+function layouts(counts: Record<string, number>): Map<string, TopicLayout> {
+  return new Map(Object.entries(counts).map(([topic, partitionCount]) => [topic, { partitionCount, replicaRacks: [] }]))
+}
+
 function t(...partitions: number[]): TopicPartition[] {
   return partitions.map((partition) => ({ topic: 't', partition }))
 }
@@ -119,9 +123,9 @@ describe('joining', () => {
     const metadata = encodeSubscription({ topics: ['t'], userData: null, ownedPartitions: [], generationId: -1, rackId: null })
     const members = ['a', 'me'].map((memberId) => ({ memberId, groupInstanceId: null, metadata }))
     bench.answerJoin(bench.only('join'), { leader: 'me', members })
-    const count = bench.only('count-partitions')
+    const count = bench.only('describe-topics')
     expect(count.topics).toEqual(['t'])
-    bench.member.topicsCounted(count.serial, new Map([['t', 3]]), bench.now)
+    bench.member.topicsDescribed(count.serial, layouts({ t: 3 }), bench.now)
     const { assignments } = bench.only('sync').request
     expect(assignments.map(({ memberId, assignment }) => [memberId, decodeAssignment(assignment)])).toEqual([
       ['a', t(0, 1)],
@@ -133,13 +137,13 @@ describe('joining', () => {
     const bench = new Bench([rangeAssignor], { groupInstanceId: 'i' })
     bench.member.start(bench.now)
     bench.answerJoin(bench.only('join'), { leader: 'me', skipAssignment: true })
-    const count = bench.only('count-partitions')
-    bench.member.topicsCounted(count.serial, new Map([['t', 3]]), bench.now)
+    const count = bench.only('describe-topics')
+    bench.member.topicsDescribed(count.serial, layouts({ t: 3 }), bench.now)
     const sync = bench.only('sync')
     expect(sync.request.assignments).toEqual([])
     bench.answerSync(sync, t(0))
     bench.kinds()
-    bench.member.partitionsCounted(new Map([['t', 4]]), bench.now)
+    bench.member.topicsSeen(layouts({ t: 4 }), bench.now)
     expect(bench.only('revoke').partitions).toEqual(t(0))
   })
 
@@ -228,7 +232,13 @@ describe('heartbeats', () => {
     bench.wait(300)
     expect(bench.kinds()).toEqual([])
     bench.wait(400)
-    bench.only('coordinator-lost')
+    const [lookup, zombie] = bench.member.effects.splice(0)
+    expect(lookup!.kind).toBe('coordinator-lost')
+    expect(zombie).toMatchObject({ kind: 'zombie', event: { cause: 'session', silentMs: 1_000 } })
+    bench.wait(999)
+    expect(bench.kinds()).toEqual([])
+    bench.wait(1)
+    expect(bench.kinds()).toEqual(['coordinator-lost', 'zombie'])
   })
 
   test('a moved coordinator costs nothing but a lookup', () => {
@@ -250,7 +260,9 @@ describe('heartbeats', () => {
     bench.kinds()
     bench.wait(300)
     bench.answerHeartbeat(errorCode)
-    bench.only('lost')
+    const [zombie, lost] = bench.member.effects.splice(0)
+    expect(zombie).toMatchObject({ kind: 'zombie', event: { cause: 'fenced' } })
+    expect(lost!.kind).toBe('lost')
     expect(bench.member.owned).toEqual([])
     bench.wait(50)
     expect(bench.only('join').request.memberId).toBe(memberId)
@@ -306,7 +318,7 @@ describe('rebalancing', () => {
     const revoke = bench.only('revoke')
     bench.wait(300)
     bench.answerHeartbeat(ErrorCode.UNKNOWN_MEMBER_ID)
-    bench.only('lost')
+    expect(bench.kinds()).toEqual(['zombie', 'lost'])
     bench.member.revoked(revoke.serial, bench.now)
     expect(bench.kinds()).toEqual([])
     bench.wait(50)
@@ -317,7 +329,7 @@ describe('rebalancing', () => {
     const follower = new Bench()
     follower.stable(t(0))
     follower.kinds()
-    follower.member.partitionsCounted(new Map([['t', 9]]), follower.now)
+    follower.member.topicsSeen(layouts({ t: 9 }), follower.now)
     expect(follower.kinds()).toEqual([])
   })
 
@@ -340,7 +352,7 @@ describe('an application that asks for nothing', () => {
     bench.wait(300)
     bench.answerHeartbeat(ErrorCode.NONE)
     bench.wait(100)
-    expect(bench.kinds()).toEqual(['leave', 'lost'])
+    expect(bench.kinds()).toEqual(['zombie', 'leave', 'lost'])
     expect(bench.member.deadline).toBe(Infinity)
     bench.member.setPollDeadline(Infinity, bench.now)
     expect(bench.only('join').request.memberId).toBe('')

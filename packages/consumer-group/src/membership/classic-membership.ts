@@ -6,11 +6,19 @@ import { leaveGroupApi } from '@millrace/protocol/apis/leave-group'
 import { syncGroupApi } from '@millrace/protocol/apis/sync-group'
 import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
-import { ClassicMember, type MemberState } from './classic-member.ts'
+import type { ClassicMember } from './classic-member.ts'
+import type { MemberState } from './classic-states.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import type { Handover } from './handover.ts'
 import type { MemberEffect } from './member-effects.ts'
-import type { MemberIdentity, Membership, MembershipStatus, PartitionOwner, TopicSelection } from './membership.ts'
+import type {
+  LeaveOperation,
+  MemberIdentity,
+  Membership,
+  MembershipStatus,
+  PartitionOwner,
+  TopicSelection,
+} from './membership.ts'
 import { SubscribedTopics } from './subscribed-topics.ts'
 
 const GROUP_ROLE = 'coordinator'
@@ -54,6 +62,7 @@ export class ClassicMembership implements Membership {
   #leaving: Promise<void> = Promise.resolve()
   /** Whether a JoinGroup or SyncGroup holds up the connection until the group is complete. */
   #exchanges = 0
+  readonly #endWatch: () => void
 
   constructor(parts: ClassicMembershipParts) {
     this.#cluster = parts.cluster
@@ -66,7 +75,7 @@ export class ClassicMembership implements Membership {
       topicRefused: (topic, error) => parts.events.emit('topicRefused', { topic, error }),
     })
     this.#member = parts.member(this.#topics.names)
-    parts.cluster.onMetadata(() => this.#metadataChanged())
+    this.#endWatch = parts.cluster.onMetadata(() => this.#metadataChanged())
   }
 
   get status(): MembershipStatus {
@@ -114,11 +123,16 @@ export class ClassicMembership implements Membership {
     return 'final'
   }
 
-  async leave(reason: string): Promise<void> {
-    this.#topics.stop()
-    this.#member.leave(reason)
+  async leave(reason: string, operation: LeaveOperation = 'default'): Promise<void> {
+    this.#over()
+    this.#member.leave(reason, operation)
     this.#perform()
     await this.#leaving
+  }
+
+  #over(): void {
+    this.#topics.stop()
+    this.#endWatch()
   }
 
   #topicsChanged(): void {
@@ -131,7 +145,7 @@ export class ClassicMembership implements Membership {
     const { state, groupTopics } = this.#member
     if (state === 'left' || state === 'failed') return
     this.#topics.look()
-    this.#member.partitionsCounted(this.#topics.countsOf(groupTopics), this.#now())
+    this.#member.topicsSeen(this.#topics.layoutsOf(groupTopics), this.#now())
     this.#changed()
   }
 
@@ -162,8 +176,8 @@ export class ClassicMembership implements Membership {
         this.#leaving = this.#link.request(leaveGroupApi, effect.request, LEAVE_TIMEOUT_MS, role).then(noop, noop)
         return
       }
-      case 'count-partitions':
-        return this.#countPartitions(effect.serial, effect.topics)
+      case 'describe-topics':
+        return this.#describeTopics(effect.serial, effect.topics)
       case 'revoke':
         return this.#handover.revoke(effect.partitions, () => {
           member.revoked(effect.serial, this.#now())
@@ -175,10 +189,12 @@ export class ClassicMembership implements Membership {
         return this.#handover.assign(effect.partitions, effect.generationId)
       case 'coordinator-lost':
         return this.#link.lost()
+      case 'member-ignored':
+        return this.#events.emit('memberIgnored', { memberId: effect.memberId, error: effect.error })
       case 'zombie':
         return this.#events.emit('zombie', effect.event)
       case 'failed':
-        this.#topics.stop()
+        this.#over()
         return this.#owner.failed(effect.error)
     }
   }
@@ -219,11 +235,11 @@ export class ClassicMembership implements Membership {
     )
   }
 
-  #countPartitions(serial: number, topics: readonly string[]): void {
+  #describeTopics(serial: number, topics: readonly string[]): void {
     this.#cluster.refreshMetadata(topics).then(
-      () => this.#guard(() => this.#member.topicsCounted(serial, this.#topics.countsOf(topics), this.#now())),
+      () => this.#guard(() => this.#member.topicsDescribed(serial, this.#topics.layoutsOf(topics), this.#now())),
       (error: unknown) => {
-        this.#member.requestFailed('count-partitions', serial, asKafkaError(error), this.#now())
+        this.#member.requestFailed('describe-topics', serial, asKafkaError(error), this.#now())
         this.#changed()
       },
     )

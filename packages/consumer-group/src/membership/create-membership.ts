@@ -8,7 +8,7 @@ import type { Membership, PartitionOwner, TopicSelection } from './membership.ts
 import { RebalanceHook } from './rebalance-hook.ts'
 
 export interface MembershipParts {
-  readonly config: ConsumerConfig
+  readonly config: ConsumerConfig & { readonly groupId: string }
   readonly selection: TopicSelection
   readonly cluster: ClusterClient
   readonly environment: Environment

@@ -2,7 +2,7 @@ import type { HeartbeatRequest } from '@millrace/protocol/apis/heartbeat'
 import type { JoinGroupRequest } from '@millrace/protocol/apis/join-group'
 import type { LeaveGroupRequest } from '@millrace/protocol/apis/leave-group'
 import type { SyncGroupRequest } from '@millrace/protocol/apis/sync-group'
-import type { Assignment, Assignor } from '../assignors/assignor.ts'
+import type { Assignment, LastAssignment, PartitionAssignor } from '../assignors/assignor.ts'
 import { REASON_LENGTH_MAX } from '../limits.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import type { MemberIdentity } from './membership.ts'
@@ -14,7 +14,7 @@ export interface MemberConfig {
   readonly groupId: string
   readonly groupInstanceId: string | null
   /** In order of preference. */
-  readonly assignors: readonly Assignor[]
+  readonly assignors: readonly PartitionAssignor[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly maxPollIntervalMs: number
@@ -27,6 +27,7 @@ export function joinRequest(
   identity: MemberIdentity,
   topics: readonly string[],
   owned: readonly TopicPartition[],
+  last: LastAssignment | null,
   reason: string,
 ): JoinGroupRequest {
   const { groupId, groupInstanceId, sessionTimeoutMs, maxPollIntervalMs, rackId } = config
@@ -35,7 +36,7 @@ export function joinRequest(
     name: assignor.name,
     metadata: encodeSubscription({
       topics,
-      userData: assignor.userData(generationId),
+      userData: assignor.subscriptionUserData?.(topics, last) ?? null,
       ownedPartitions: owned,
       generationId,
       rackId,

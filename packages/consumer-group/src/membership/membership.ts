@@ -19,6 +19,12 @@ export type TopicSelection = { readonly topics: readonly string[] } | { readonly
 export type MembershipStatus = 'idle' | 'joining' | 'stable' | 'expired' | 'left' | 'failed'
 
 /**
+ * What the group is told when a member leaves (KIP-1092). `'default'`: a dynamic member's partitions go to others at once, a static one may be back before its
+ * session ends. `'leave'`: at once for both. `'remain'`: when the session ends for both.
+ */
+export type LeaveOperation = 'default' | 'leave' | 'remain'
+
+/**
  * What the rest of the consumer sees of being in a group, whatever the protocol. Nothing of it waits for the application:
  * what the member has to say to the coordinator is sent by `run` and on answers, and changes come by `PartitionOwner`.
  */
@@ -44,7 +50,7 @@ export interface Membership {
    */
   refused(errorCode: number, used: MemberIdentity, now: number): 'retry' | 'final'
   /** Leaves for good: resolves when the coordinator knows, or cannot be told. */
-  leave(reason: string): Promise<void>
+  leave(reason: string, operation?: LeaveOperation): Promise<void>
 }
 
 /**

@@ -1,7 +1,7 @@
 import { errorFor, ErrorCode, type KafkaError } from '@millrace/protocol'
 import type { ClusterClient } from '@millrace/client/internal'
 import { metadataApi, type MetadataRequest } from '@millrace/protocol/apis/metadata'
-import { compareStrings } from '../assignors/assignor.ts'
+import { compareStrings, type TopicLayout } from '../assignors/assignor.ts'
 import { MISSING_TOPIC_REFRESH_MS } from '../limits.ts'
 import type { TopicSelection } from './membership.ts'
 
@@ -46,14 +46,16 @@ export class SubscribedTopics {
     return this.#names
   }
 
-  /** How many partitions each of these topics has; a topic that is not known to exist is left out. */
-  countsOf(topics: Iterable<string>): Map<string, number> {
-    const counts = new Map<string, number>()
+  /** How many partitions each of these topics has, and where; a topic that is not known to exist is left out. */
+  layoutsOf(topics: Iterable<string>): Map<string, TopicLayout> {
+    const layouts = new Map<string, TopicLayout>()
     for (const topic of topics) {
-      const count = this.#cluster.partitionsFor(topic).length
-      if (count > 0) counts.set(topic, count)
+      const partitions = this.#cluster.partitionsFor(topic)
+      if (partitions.length === 0) continue
+      const replicaRacks = partitions.map(({ replicas }) => replicas.flatMap((node) => this.#cluster.nodes.get(node)?.rack ?? []))
+      layouts.set(topic, { partitionCount: partitions.length, replicaRacks })
     }
-    return counts
+    return layouts
   }
 
   start(): void {
