@@ -4,7 +4,7 @@ import { encodeEndTransactionMarker, patchBaseOffset, RecordBatchBuilder } from 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UnreadableRecordError } from '../errors.ts'
-import { Fetcher, type FetchCall, type FetcherSettings } from './fetcher.ts'
+import { Fetcher, type ClusterView, type FetchCall, type FetcherSettings } from './fetcher.ts'
 import { PartitionCursor } from './partition-cursor.ts'
 import { Loading, RecordFeed } from './record-feed.ts'
 
@@ -16,6 +16,7 @@ const SETTINGS: FetcherSettings = {
   isolationLevel: 'read_uncommitted',
   clientRack: '',
   checkCrcs: true,
+  metadataMaxAgeMs: 60_000,
   retryBackoffMs: 100,
   retryBackoffMaxMs: 100,
 }
@@ -26,11 +27,15 @@ class Bench {
   readonly feed: RecordFeed
   now = 1_000
   leader = 1
+  leaderEpoch = 3
+  readonly offline = new Set<number>()
 
   constructor(settings: Partial<FetcherSettings> = {}, maxPollRecords = 500) {
-    const leaderOf = (): { node: number; leaderEpoch: number; topicId: string } | null =>
-      this.leader < 0 ? null : { node: this.leader, leaderEpoch: 3, topicId: 'topic-id' }
-    this.fetcher = new Fetcher({ ...SETTINGS, ...settings }, leaderOf, () => 0.5)
+    const view: ClusterView = {
+      leaderOf: () => (this.leader < 0 ? null : { node: this.leader, leaderEpoch: this.leaderEpoch, topicId: 'topic-id' }),
+      isOnline: (_cursor, node) => !this.offline.has(node),
+    }
+    this.fetcher = new Fetcher({ ...SETTINGS, ...settings }, view, () => 0.5)
     this.feed = new RecordFeed(this.fetcher, maxPollRecords)
   }
 
@@ -360,10 +365,11 @@ describe('the fetcher', () => {
 
   test('an error that will not pass is reported, naming the partition', () => {
     const bench = new Bench()
-    bench.cursor(4, 8)
+    const cursor = bench.cursor(4, 8)
     bench.fetch({ 4: { errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED } })
-    expect(bench.fetcher.effects.errors).toMatchObject([
-      { code: 'TOPIC_AUTHORIZATION_FAILED', message: expect.stringContaining('t-4 at offset 8') },
+    expect([cursor.phase, bench.poll()]).toEqual(['failed', []])
+    expect(bench.fetcher.effects.failures).toMatchObject([
+      { error: { code: 'TOPIC_AUTHORIZATION_FAILED', message: expect.stringContaining('t-4 at offset 8') } },
     ])
   })
 

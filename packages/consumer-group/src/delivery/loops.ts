@@ -1,0 +1,73 @@
+import type { Clock } from '@millrace/client/internal'
+import { DELIVERY_CLOCK_EVERY, DELIVERY_SLICE_MS } from '../limits.ts'
+import { ItemLoop, type ItemSource, type LoopHost } from './item-loop.ts'
+import type { PollWatch } from './poll-watch.ts'
+
+/** The loops that the application has running over one consumer. */
+export class Loops implements LoopHost {
+  readonly #clock: Clock
+  readonly #watch: PollWatch
+  readonly #onWait: () => void
+  readonly #running = new Set<ItemLoop<unknown>>()
+  #isStopped = false
+  #untilClock = DELIVERY_CLOCK_EVERY
+  #sliceStart = 0
+
+  /** @param onWait called when a loop waits for something to come */
+  constructor(clock: Clock, watch: PollWatch, onWait: () => void) {
+    this.#clock = clock
+    this.#watch = watch
+    this.#onWait = onWait
+  }
+
+  get isRunning(): boolean {
+    return this.#running.size > 0
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** The first loop after a stop goes on where that ended. */
+  start<Item>(source: ItemSource<Item>, signal: AbortSignal | undefined): ItemLoop<Item> {
+    if (this.#running.size === 0) this.#isStopped = false
+    const loop = new ItemLoop(source, this, signal)
+    this.#running.add(loop as ItemLoop<unknown>)
+    return loop
+  }
+
+  /** Ends every loop as soon as it asks for more. */
+  stop(): void {
+    this.#isStopped = true
+    for (const loop of [...this.#running]) loop.stop()
+  }
+
+  /** There may be something to hand out, or a failure. */
+  wake(): void {
+    for (const loop of this.#running) loop.wake()
+  }
+
+  /** A loop whose body never waits would keep heartbeats and fetches from their turn. */
+  isSliceOver(): boolean {
+    if (--this.#untilClock > 0) return false
+    this.#untilClock = DELIVERY_CLOCK_EVERY
+    const now = this.#clock.now()
+    if (now - this.#sliceStart < DELIVERY_SLICE_MS) return false
+    this.#sliceStart = now
+    return true
+  }
+
+  waits(): void {
+    this.#watch.waits()
+    this.#onWait()
+  }
+
+  served(): void {
+    this.#watch.served()
+    this.#sliceStart = this.#clock.now()
+  }
+
+  ended(loop: ItemLoop<unknown>): void {
+    this.#running.delete(loop)
+  }
+}
