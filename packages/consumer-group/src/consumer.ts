@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
 import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
 import { resolveConsumerOptions, topicSelection, type ConsumerConfig, type ConsumerOptions } from './config.ts'
 import { ConsumerCore, type ManualPartition } from './consumer-core.ts'
@@ -6,6 +8,8 @@ import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
 import { BatchSource, RecordSource } from './delivery/item-sources.ts'
 import { Loops } from './delivery/loops.ts'
+import { PartitionsSource, type LoopOptions, type PartitionStream } from './delivery/partition-stream.ts'
+import { nodeReadable, webReadable } from './delivery/readable.ts'
 import { consumerBusy, consumerClosed, noGroup } from './errors.ts'
 import type { CommittedOffset, ConsumerEvents } from './events.ts'
 import type { ConsumerBatch } from './fetch/consumer-batch.ts'
@@ -27,11 +31,6 @@ import {
   type SeekPosition,
 } from './position-calls.ts'
 import type { TopicPartition } from './topic-partition.ts'
-
-export interface LoopOptions {
-  /** Ends the loop by throwing ABORTED as soon as it asks for more. */
-  readonly signal?: AbortSignal | undefined
-}
 
 /**
  * Consumes topics as a member of a group, or partitions by hand. Iterate it for records, or `batches()` for many at a time.
@@ -119,6 +118,27 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   batches(options: LoopOptions = {}): AsyncIterableIterator<ConsumerBatch<Key, Value>> {
     const source: unknown = new BatchSource(this.#core.delivery)
     return this.#start(source as ItemSource<ConsumerBatch<Key, Value>>, options)
+  }
+
+  /**
+   * A stream for each partition that is ours, and for each that comes, to be handled side by side: at your own pace in each, in order in
+   * each. A stream ends when its partition is given up; breaking this loop ends them all. What stops the consumer is thrown here, what stops a
+   * partition only in its stream.
+   */
+  partitions(options: LoopOptions = {}): AsyncIterableIterator<PartitionStream<Key, Value>> {
+    const { assignment, delivery, decoder } = this.#core
+    const source: unknown = new PartitionsSource(assignment, delivery, decoder, this.#loops)
+    return this.#start(source as ItemSource<PartitionStream<Key, Value>>, options)
+  }
+
+  /** A Web stream of the records. One was handled when the next is read, never because it was read ahead; cancelling gives back what is in hand. */
+  readable(options: LoopOptions = {}): ReadableStream<ConsumerRecord<Key, Value>> {
+    return webReadable(this.records(options))
+  }
+
+  /** A Node stream of the records, in object mode. One was handled when the next is read; destroying gives back what is in hand. */
+  nodeReadable(options: LoopOptions = {}): Readable {
+    return nodeReadable(this.records(options))
   }
 
   /**
@@ -267,6 +287,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
     if (this.#loops.isRunning) throw consumerBusy()
     this.#expectOpen()
     this.#core.expectSubscription()
+    this.#loops.begin()
     return this.#loops.start(source, options.signal)
   }
 

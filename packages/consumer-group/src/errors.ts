@@ -118,10 +118,10 @@ export function consumerClosed(): KafkaError {
   return new KafkaError('CONSUMER_CLOSED', 'the consumer is closed')
 }
 
-export function consumerBusy(): KafkaError {
+export function consumerBusy(what = 'the consumer'): KafkaError {
   return new KafkaError(
     'CONSUMER_BUSY',
-    'the consumer is being iterated already: one loop at a time, one record or batch asked for at a time',
+    `${what} is being iterated already: one loop at a time, one record or batch asked for at a time`,
   )
 }
 

@@ -25,8 +25,8 @@ export interface ConsumerEvents {
   readonly zombie: { readonly cause: 'session' | 'poll' | 'fenced'; readonly reason: string; readonly silentMs: number }
   /** This consumer leads the group, and a member's subscription cannot be read: it gets nothing, the others go on. */
   readonly memberIgnored: { readonly memberId: string; readonly error: KafkaError }
-  /** A subscribed topic cannot be had (TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION); the others are consumed. */
-  readonly topicRefused: { readonly topic: string; readonly error: KafkaError }
+  /** A subscribed topic cannot be had (TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION); the others are consumed. Null: the coordinator does not say which. */
+  readonly topicRefused: { readonly topic: string | null; readonly error: KafkaError }
   /**
    * The log does not have any more what was read before `offset` (KIP-320). Reading goes on at `divergentOffset`, the first at which it differs, or where
    * `autoOffsetReset` says when that is null.

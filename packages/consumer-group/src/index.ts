@@ -1,11 +1,24 @@
-export { Consumer, type LoopOptions } from './consumer.ts'
+export { Consumer } from './consumer.ts'
+export type { CommitOptions } from './commit-calls.ts'
+export type { ManualPartition } from './consumer-core.ts'
+export { bytesDeserializer, jsonDeserializer, stringDeserializer, type Deserializer } from './delivery/deserializers.ts'
+export { PartitionStream, type LoopOptions } from './delivery/partition-stream.ts'
+export type { DeserializationErrorPolicy } from './delivery/record-decoder.ts'
 export type { ConsumerOptions } from './config.ts'
 export type { ConsumerRecord, ConsumerRecordHeader } from './consumer-record.ts'
-export { CommitError, NoOffsetError, UnreadableRecordError } from './errors.ts'
+export { CommitError, DeserializationError, LogTruncationError, NoOffsetError, UnreadableRecordError } from './errors.ts'
 export type { CommittedOffset, ConsumerEvents } from './events.ts'
 export { ConsumerBatch } from './fetch/consumer-batch.ts'
 export type { GroupMember, LastAssignment, PartitionAssignor, RebalanceProtocol, TopicLayout } from './assignors/assignor.ts'
 export { AssignorError } from './assignors/assignor-error.ts'
 export type { AssignorName, MembershipOptions } from './membership/membership-options.ts'
 export { RebalanceListenerError, type RebalanceCall, type RebalanceListener } from './membership/rebalance-listener.ts'
+export type {
+  CommittedPosition,
+  OffsetAndTimestamp,
+  PartitionOffset,
+  PartitionTimestamp,
+  QueryOptions,
+} from './offsets/offset-queries.ts'
+export type { SeekPosition } from './position-calls.ts'
 export type { TopicPartition } from './topic-partition.ts'

@@ -172,11 +172,12 @@ export class Delivery {
   }
 
   #throwAny(): void {
-    this.#throwFailure()
+    this.throwFailure()
     for (const cursor of this.#failures.keys()) this.#throwFailureOf(cursor)
   }
 
-  #throwFailure(): void {
+  /** @throws {KafkaError} that stops the consumer */
+  throwFailure(): void {
     const failure = this.#failure
     if (failure === null) return
     if (!this.#isFinal) this.#failure = null
@@ -192,7 +193,7 @@ export class Delivery {
   }
 
   #checked(cursor: PartitionCursor): PartitionCursor {
-    if (this.#isFinal) this.#throwFailure()
+    if (this.#isFinal) this.throwFailure()
     this.#throwFailureOf(cursor)
     return cursor
   }

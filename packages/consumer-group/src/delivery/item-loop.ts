@@ -52,6 +52,10 @@ export class ItemLoop<Item> implements AsyncIterableIterator<Item> {
     signal?.addEventListener('abort', this.#onAbort)
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   next(): Promise<IteratorResult<Item>> {
     if (this.#isOver) return Promise.resolve({ done: true, value: undefined })
     if (this.#isAsking) return Promise.reject(consumerBusy())

@@ -28,9 +28,12 @@ export class Loops implements LoopHost {
     return this.#isStopped
   }
 
-  /** The first loop after a stop goes on where that ended. */
+  /** A new way to consume: it goes on where the last one was stopped. */
+  begin(): void {
+    this.#isStopped = false
+  }
+
   start<Item>(source: ItemSource<Item>, signal: AbortSignal | undefined): ItemLoop<Item> {
-    if (this.#running.size === 0) this.#isStopped = false
     const loop = new ItemLoop(source, this, signal)
     this.#running.add(loop as ItemLoop<unknown>)
     return loop
