@@ -162,7 +162,7 @@ export class ClassicMember {
     if (serial !== this.#serial || this.#state !== 'assigning') return
     const joined = this.#joined!
     const { members } = readMembers(joined)
-    this.#watch.start(topicsOf(members), layouts)
+    this.#watch.start([...new Set([...topicsOf(members), ...this.#topics])], layouts)
     if (joined.skipAssignment) return this.#sync(new Map())
     const assignor = this.#config.assignors.find(({ name }) => name === joined.protocolName)
     if (assignor === undefined) return this.#exchangeFailed(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'JoinGroup', now)
@@ -280,7 +280,8 @@ export class ClassicMember {
     this.#state = 'assigning'
     const { members, unreadable } = readMembers(joined)
     for (const one of unreadable) this.effects.push({ kind: 'member-ignored', ...one })
-    this.effects.push({ kind: 'describe-topics', serial: ++this.#serial, topics: topicsOf(members) })
+    const topics = [...new Set([...topicsOf(members), ...this.#topics])]
+    this.effects.push({ kind: 'describe-topics', serial: ++this.#serial, topics })
   }
 
   #sync(assignment: Map<string, TopicPartition[]>): void {

@@ -9,7 +9,7 @@ import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ClassicMember } from './classic-member.ts'
 import type { MemberState } from './classic-states.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
-import type { Handover } from './handover.ts'
+import { releaseInTime, type Handover } from './handover.ts'
 import type { MemberEffect } from './member-effects.ts'
 import type {
   LeaveOperation,
@@ -125,6 +125,7 @@ export class ClassicMembership implements Membership {
 
   async leave(reason: string, operation: LeaveOperation = 'default'): Promise<void> {
     this.#over()
+    await releaseInTime(this.#handover, this.#cluster.environment.clock)
     this.#member.leave(reason, operation)
     this.#perform()
     await this.#leaving

@@ -1,3 +1,5 @@
+import type { Clock } from '@millrace/client/internal'
+import { CLOSE_LISTENER_TIMEOUT_MS } from '../limits.ts'
 import { difference, type TopicPartition } from '../topic-partition.ts'
 import type { PartitionOwner } from './membership.ts'
 import type { RebalanceHook } from './rebalance-hook.ts'
@@ -60,15 +62,28 @@ export class Handover {
     this.#add({ losses, run })
   }
 
-  /** Everything is lost: the owner knows at once, the listener when it is done with what it is at. */
-  lose(reason: string): void {
+  /**
+   * Everything is lost: the owner knows at once, the listener when it is done with what it is at.
+   * @param done called once the listener knows
+   */
+  lose(reason: string, done: () => void = noop): void {
     this.#losses++
     const partitions = this.#held
     this.#held = []
     this.#endRevoking()
-    if (partitions.length === 0) return
-    this.#owner.lost(partitions, reason)
-    this.#add({ losses: Infinity, run: () => this.#hook.call('lost', partitions) })
+    if (partitions.length > 0) this.#owner.lost(partitions, reason)
+    this.#add({ losses: Infinity, run: () => after(this.#hook.call('lost', partitions), done) })
+  }
+
+  /** The member leaves: the listener is told that everything is given up. What else was to come does not come any more. */
+  release(): Promise<void> {
+    this.#losses++
+    const partitions = this.#held
+    this.#held = []
+    this.#endRevoking()
+    return new Promise((resolve) => {
+      this.#add({ losses: Infinity, run: () => after(this.#hook.call('revoked', partitions), resolve) })
+    })
   }
 
   #add(step: Step): void {
@@ -91,6 +106,17 @@ export class Handover {
       this.#isRunning = false
     }
   }
+}
+
+/** As `release`, for as long as `close` may take: what the listener is at then is not waited for. */
+export function releaseInTime(handover: Handover, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(CLOSE_LISTENER_TIMEOUT_MS, resolve)
+    void handover.release().then(() => {
+      timer.cancel()
+      resolve()
+    })
+  })
 }
 
 function after(wait: Promise<void> | null, action: () => void): Promise<void> | null {

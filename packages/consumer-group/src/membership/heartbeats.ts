@@ -30,6 +30,16 @@ export class Heartbeats {
     this.#nextAt = now + this.intervalMs
   }
 
+  /** The next one is due at this time, if not before. */
+  hurry(at: number): void {
+    this.#nextAt = Math.min(this.#nextAt, at)
+  }
+
+  /** The next one is due at this time and not before. */
+  postpone(at: number): void {
+    this.#nextAt = at
+  }
+
   /** Whether a heartbeat is to be sent now. */
   isDue(now: number): boolean {
     return !this.#isPending && now >= this.#nextAt
