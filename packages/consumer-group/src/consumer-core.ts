@@ -2,6 +2,7 @@ import type { KafkaError } from '@millrace/protocol'
 import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
 import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
+import { MetricsRecorder } from './consumer-metrics.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { RecordDecoder } from './delivery/record-decoder.ts'
 import { mixedSubscription, noGroup, notAssigned, notSubscribed, unknownPosition } from './errors.ts'
@@ -30,6 +31,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   readonly decoder: RecordDecoder | null
   readonly positions: Positions
   readonly offsets: GroupOffsets
+  readonly metrics: MetricsRecorder
   /** Null without a group. */
   readonly committer: Committer | null
   readonly #config: ConsumerConfig
@@ -57,7 +59,8 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       config.decoder === null
         ? null
         : new RecordDecoder(config.decoder, (error) => this.events.emit('deserializationFailed', { error }))
-    this.#fetches = new FetchLoop(config, cluster, this)
+    this.metrics = new MetricsRecorder(() => this.#now())
+    this.#fetches = new FetchLoop(config, cluster, this.metrics, this)
     this.delivery = new Delivery(this.#fetches.fetcher, config.maxPollRecords, config.maxPollIntervalMs, this.decoder, {
       clock: environment.clock,
       schedule: () => this.schedule(),
@@ -85,6 +88,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       environment: this.#environment,
       events: this.events,
       owner: this,
+      observer: this.metrics,
     })
   }
 
@@ -205,6 +209,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   }
 
   assigned(partitions: readonly TopicPartition[], generationId: number): void {
+    this.metrics.rebalanced()
     this.events.emit('assigned', { partitions, generationId })
     for (const { topic, partition } of partitions) {
       const cursor = this.assignment.get(topic, partition)
@@ -362,8 +367,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       refused: (code: number, used: MemberIdentity): 'retry' | 'final' =>
         this.#membership?.refused(code, used, this.#now()) ?? 'final',
     }
-    const observer = { committed: (): void => {} }
-    return new Committer(groupId, this.#config, this.#cluster, this.offsets, membership, this.events, observer)
+    return new Committer(groupId, this.#config, this.#cluster, this.offsets, membership, this.events, this.metrics)
   }
 
   #now(): number {

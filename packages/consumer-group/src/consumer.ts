@@ -3,6 +3,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
 import { resolveConsumerOptions, topicSelection, type ConsumerConfig, type ConsumerOptions } from './config.ts'
 import { ConsumerCore, type ManualPartition } from './consumer-core.ts'
+import type { ConsumerMetrics } from './consumer-metrics.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
@@ -59,7 +60,12 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
     this.#config = resolveConsumerOptions(options as ConsumerOptions<never, never>)
     const cluster = new ClusterClient(pickClientOptions(options), environment)
     this.#core = new ConsumerCore(this.#config, cluster, environment, () => this.#loops.wake())
-    this.#loops = new Loops(environment.clock, this.#core.delivery.watch, () => this.#core.idle())
+    this.#loops = new Loops(
+      environment.clock,
+      this.#core.delivery.watch,
+      () => this.#core.idle(),
+      (isIdle) => this.#core.metrics.turned(isIdle),
+    )
     this.#queries = new OffsetQueries(this.#config, cluster, this.#core.offsets)
   }
 
@@ -152,6 +158,12 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   /** Calls `listener` at each such event until the returned function is called. */
   on<Name extends keyof ConsumerEvents>(event: Name, listener: (event: ConsumerEvents[Name]) => void): () => void {
     return this.#core.events.on(event, listener)
+  }
+
+  /** What the consumer does and did: cheap enough to be read every second. */
+  metrics(): ConsumerMetrics {
+    const { assignment, delivery, metrics } = this.#core
+    return metrics.read(assignment.cursors(), delivery.watch.askedAt, (cursor) => this.#core.lagOf(cursor))
   }
 
   // ---- commits ----

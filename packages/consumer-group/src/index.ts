@@ -5,6 +5,7 @@ export { bytesDeserializer, jsonDeserializer, stringDeserializer, type Deseriali
 export { PartitionStream, type LoopOptions } from './delivery/partition-stream.ts'
 export type { DeserializationErrorPolicy } from './delivery/record-decoder.ts'
 export type { ConsumerOptions } from './config.ts'
+export type { ConsumerMetrics, PartitionMetrics } from './consumer-metrics.ts'
 export type { ConsumerRecord, ConsumerRecordHeader } from './consumer-record.ts'
 export { CommitError, DeserializationError, LogTruncationError, NoOffsetError, UnreadableRecordError } from './errors.ts'
 export type { CommittedOffset, ConsumerEvents } from './events.ts'

@@ -31,7 +31,7 @@ export class FetchBench {
       leaderOf: () => (this.leader < 0 ? null : { node: this.leader, leaderEpoch: this.leaderEpoch, topicId: 'topic-id' }),
       isOnline: (_cursor, node) => !this.offline.has(node),
     }
-    this.fetcher = new Fetcher({ ...SETTINGS, ...settings }, view, () => 0.5)
+    this.fetcher = new Fetcher({ ...SETTINGS, ...settings }, view, () => 0.5, { consumed: () => {} })
     this.feed = new RecordFeed(this.fetcher, maxPollRecords)
   }
 

@@ -38,9 +38,3 @@ export const COMPACT_AFTER = 1_024
 
 /** A string key of up to a third as many characters is hashed without an allocation. */
 export const KEY_SCRATCH_BYTES = 4_096
-
-/** Samples that rates, averages and maxima are taken from (Java: metrics.num.samples). */
-export const METRIC_SAMPLES = 2
-
-/** How long a sample lasts (Java: metrics.sample.window.ms). */
-export const METRIC_WINDOW_MS = 30_000

@@ -1,6 +1,6 @@
+import { WindowedStat } from '@millrace/client/internal'
 import type { Accumulator } from './accumulator.ts'
 import type { ProduceCall } from './sender.ts'
-import { WindowedStat } from './windowed-stat.ts'
 
 /**
  * Java's names and meanings (group `producer-metrics`). Rates are per second, averages and maxima are of about the last minute and `NaN` when

@@ -8,13 +8,18 @@ export class Loops implements LoopHost {
   readonly #clock: Clock
   readonly #watch: PollWatch
   readonly #onWait: () => void
+  readonly #turned: (isIdle: boolean) => void
   readonly #running = new Set<ItemLoop<unknown>>()
   #isStopped = false
   #untilClock = DELIVERY_CLOCK_EVERY
   #sliceStart = 0
 
-  /** @param onWait called when a loop waits for something to come */
-  constructor(clock: Clock, watch: PollWatch, onWait: () => void) {
+  /**
+   * @param onWait called when a loop waits for something to come
+   * @param turned told whether all loops wait
+   */
+  constructor(clock: Clock, watch: PollWatch, onWait: () => void, turned: (isIdle: boolean) => void) {
+    this.#turned = turned
     this.#clock = clock
     this.#watch = watch
     this.#onWait = onWait
@@ -35,14 +40,15 @@ export class Loops implements LoopHost {
 
   start<Item>(source: ItemSource<Item>, signal: AbortSignal | undefined): ItemLoop<Item> {
     const loop = new ItemLoop(source, this, signal)
-    this.#running.add(loop as ItemLoop<unknown>)
+    this.#running.add(loop)
+    this.#turn()
     return loop
   }
 
   /** Ends every loop as soon as it asks for more. */
   stop(): void {
     this.#isStopped = true
-    for (const loop of [...this.#running]) loop.stop()
+    for (const loop of this.#running) loop.stop()
   }
 
   /** There may be something to hand out, or a failure. */
@@ -62,15 +68,22 @@ export class Loops implements LoopHost {
 
   waits(): void {
     this.#watch.waits()
+    this.#turn()
     this.#onWait()
   }
 
   served(): void {
     this.#watch.served()
+    this.#turn()
     this.#sliceStart = this.#clock.now()
   }
 
   ended(loop: ItemLoop<unknown>): void {
     this.#running.delete(loop)
+    this.#turn()
+  }
+
+  #turn(): void {
+    this.#turned(this.#running.size > 0 && this.#watch.waiting === this.#running.size)
   }
 }

@@ -15,7 +15,6 @@ export class PollWatch {
   readonly #maxPollIntervalMs: number
   readonly #setDeadline: (deadline: number, now: number) => void
   #sightings = new Map<PartitionCursor, Sighting>()
-  /** How many loops wait for us to have something. */
   #waiting = 0
   #asked = 0
   #askedBefore = 0
@@ -36,6 +35,11 @@ export class PollWatch {
   /** When the application last asked for something, to within a check; 0 if it never did. */
   get askedAt(): number {
     return this.#askedAt
+  }
+
+  /** How many loops wait for us to have something. */
+  get waiting(): number {
+    return this.#waiting
   }
 
   asked(): void {

@@ -31,11 +31,13 @@ export function nodeReadable<Item>(loop: AsyncIterableIterator<Item>): Readable 
       )
     },
     destroy(error, done) {
-      const ended = loop.return?.() ?? Promise.resolve()
-      ended.then(
-        () => done(error),
-        (failure: Error) => done(failure),
-      )
+      void endThen(loop, () => done(error))
     },
   })
+}
+
+/** Our loops' `return` never rejects. */
+async function endThen(loop: AsyncIterator<unknown>, then: () => void): Promise<void> {
+  await loop.return?.()
+  then()
 }

@@ -2,6 +2,7 @@ import type { KafkaError } from '@millrace/protocol'
 import type { ClusterClient } from '@millrace/client/internal'
 import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
 import type { ConsumerConfig } from '../config.ts'
+import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
 import { asKafkaError } from '../errors.ts'
 import { Fetcher, type ClusterView, type FetchCall, type Leadership } from './fetcher.ts'
@@ -31,7 +32,10 @@ export class FetchLoop {
   #isRefreshing = false
   #isOver = false
 
-  constructor(config: ConsumerConfig, cluster: ClusterClient, listener: FetchListener) {
+  readonly #metrics: MetricsRecorder
+
+  constructor(config: ConsumerConfig, cluster: ClusterClient, metrics: MetricsRecorder, listener: FetchListener) {
+    this.#metrics = metrics
     this.#config = config
     this.#cluster = cluster
     this.#listener = listener
@@ -39,7 +43,7 @@ export class FetchLoop {
       leaderOf: (cursor) => this.#leaderOf(cursor),
       isOnline: (cursor, node) => this.#isOnline(cursor, node),
     }
-    this.fetcher = new Fetcher(config, view, () => cluster.environment.random())
+    this.fetcher = new Fetcher(config, view, () => cluster.environment.random(), metrics)
   }
 
   /** Fetches what is to be fetched at `now`. */
@@ -65,9 +69,11 @@ export class FetchLoop {
     const { node, request, maxVersion } = call
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
+    const sentAt = clock.now()
     this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
       (response) => {
         if (this.#isOver) return
+        this.#metrics.fetched(clock.now() - sentAt, sizeOf(response))
         this.fetcher.fetched(call, response, clock.now())
         this.#learnLeaders(response)
         this.#listener.changed()
@@ -112,6 +118,12 @@ export class FetchLoop {
     this.#isRefreshing = false
     if (!this.#isOver) this.#listener.changed()
   }
+}
+
+function sizeOf(response: FetchResponse): number {
+  let size = 0
+  for (const { partitions } of response.responses) for (const { records } of partitions) size += records?.length ?? 0
+  return size
 }
 
 function noop(): void {}

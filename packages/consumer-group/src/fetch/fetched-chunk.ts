@@ -76,6 +76,8 @@ export class FetchedChunk {
   /** Of the fetch's answer; counted against the buffer until the chunk is at its end. */
   readonly sizeInBytes: number
   readonly highWatermark: number
+  /** Of what was taken of it so far; control batches, aborted ones and what lies before the position left out. */
+  recordCount = 0
   readonly #records: Buffer
   readonly #options: ReadOptions
   readonly #filter: AbortedFilter | null
@@ -100,16 +102,19 @@ export class FetchedChunk {
   /**
    * The next batch, and whether its records are for the application: control batches and aborted ones are not. Null at the end; one that
    * is incomplete there is left out, as a broker cuts by bytes.
+   * @param position where reading stands: records before it are not counted
    * @throws {KafkaError} CORRUPT_MESSAGE, UNSUPPORTED_FOR_MESSAGE_FORMAT; and the same again if asked again
    */
-  next(): { readonly batch: RecordBatch; readonly isVisible: boolean } | null {
+  next(position: number): { readonly batch: RecordBatch; readonly isVisible: boolean } | null {
     const records = this.#records
     if (!isCompleteBatch(records, this.#position, records.length)) return null
     const end = verifyBatch(records, this.#position, records.length, this.#options.checkCrcs ?? true)
     const batch = new RecordBatch(records, this.#position, this.#options)
     const isDropped = this.#filter?.drops(batch) ?? false
     this.#position = end
-    return { batch, isVisible: !isDropped && !batch.isControl }
+    const isVisible = !isDropped && !batch.isControl
+    if (isVisible) this.recordCount += Math.max(0, Math.min(batch.recordCount, batch.lastOffset - position + 1))
+    return { batch, isVisible }
   }
 
   /** Where to go on after a batch that `next` refuses: what its header says, as long as that makes sense. -1 if it does not. */

@@ -1,8 +1,9 @@
 import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
-import type { FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import type { FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
 import { BUFFERED_BYTES_MAX } from '../limits.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
+import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { FetchSession, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
@@ -28,6 +29,12 @@ export interface ClusterView {
   leaderOf(cursor: PartitionCursor): Leadership | null
   /** Whether the node is known, and has a replica of the partition that is not offline. */
   isOnline(cursor: PartitionCursor, node: number): boolean
+}
+
+/** Told of what was read, for the metrics. */
+export interface FetchObserver {
+  /** A chunk of the partition was handed out to its end, in a partition that ended at `end` as of its fetch. */
+  consumed(cursor: PartitionCursor, records: number, bytes: number, end: number): void
 }
 
 /** One fetch from one broker. */
@@ -95,6 +102,7 @@ export class Fetcher {
   readonly #settings: FetcherSettings
   readonly #view: ClusterView
   readonly #random: () => number
+  readonly #observer: FetchObserver
   readonly #retryPolicy: RetryPolicy
   readonly #cursors = new Set<PartitionCursor>()
   readonly #sessions = new Map<number, FetchSession>()
@@ -111,10 +119,11 @@ export class Fetcher {
   #hasRoom = false
   #deadline = Infinity
 
-  constructor(settings: FetcherSettings, view: ClusterView, random: () => number) {
+  constructor(settings: FetcherSettings, view: ClusterView, random: () => number, observer: FetchObserver) {
     this.#settings = settings
     this.#view = view
     this.#random = random
+    this.#observer = observer
     this.#retryPolicy = new RetryPolicy(settings.retryBackoffMs, settings.retryBackoffMaxMs)
   }
 
@@ -153,6 +162,7 @@ export class Fetcher {
   /** The partition's first chunk is at its end. */
   consumed(cursor: PartitionCursor): void {
     const chunk = cursor.chunks.shift()!
+    this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
     this.#hasRoom = true
     const wasFull = this.#isFull(cursor)
     cursor.bufferedBytes -= chunk.sizeInBytes
@@ -368,29 +378,4 @@ export class Fetcher {
     cursor.fail()
     this.effects.failures.push({ cursor, error })
   }
-}
-
-function isSessionError(errorCode: number): boolean {
-  return (
-    errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ||
-    errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH ||
-    errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
-  )
-}
-
-function nameOrId(topic: FetchableTopicResponse): string {
-  return topic.topic === '' ? topic.topicId : topic.topic
-}
-
-/** By name and by id, as the answer may name topics either way. */
-function indexByTopic(wanted: ReadonlyMap<PartitionCursor, FetchTarget>): Map<string, Map<number, PartitionCursor>> {
-  const index = new Map<string, Map<number, PartitionCursor>>()
-  for (const [cursor, { topic, topicId }] of wanted) {
-    for (const key of [topic, topicId]) {
-      const partitions = index.get(key)
-      if (partitions === undefined) index.set(key, new Map([[cursor.partition, cursor]]))
-      else partitions.set(cursor.partition, cursor)
-    }
-  }
-  return index
 }

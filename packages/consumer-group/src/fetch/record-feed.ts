@@ -160,7 +160,7 @@ export class RecordFeed {
 
   #peekInChunk(cursor: PartitionCursor): RecordBatch | null {
     while (cursor.batch === null) {
-      const next = cursor.chunks[0]!.next()
+      const next = cursor.chunks[0]!.next(cursor.position)
       if (next === null) return null
       const { batch, isVisible } = next
       cursor.batch = batch

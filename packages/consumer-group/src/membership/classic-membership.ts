@@ -8,7 +8,7 @@ import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ClassicMember } from './classic-member.ts'
 import type { MemberState } from './classic-states.ts'
-import { CoordinatorLink } from './coordinator-link.ts'
+import { CoordinatorLink, type GroupObserver } from './coordinator-link.ts'
 import { releaseInTime, type Handover } from './handover.ts'
 import type { MemberEffect } from './member-effects.ts'
 import type {
@@ -47,6 +47,7 @@ export interface ClassicMembershipParts {
   readonly owner: PartitionOwner
   readonly handover: Handover
   readonly events: EventSource
+  readonly observer: GroupObserver
 }
 
 /** Carries out what a `ClassicMember` wants: its requests to the coordinator, and the calls to the consumer. */
@@ -69,7 +70,7 @@ export class ClassicMembership implements Membership {
     this.#owner = parts.owner
     this.#handover = parts.handover
     this.#events = parts.events
-    this.#link = new CoordinatorLink(parts.groupId, parts.cluster)
+    this.#link = new CoordinatorLink(parts.groupId, parts.cluster, parts.observer)
     this.#topics = new SubscribedTopics(parts.cluster, parts.selection, {
       topicsChanged: () => this.#topicsChanged(),
       topicRefused: (topic, error) => parts.events.emit('topicRefused', { topic, error }),

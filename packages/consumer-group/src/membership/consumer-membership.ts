@@ -5,7 +5,7 @@ import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ConsumerMember } from './consumer-member.ts'
 import type { ConsumerMemberEffect, ConsumerMemberState } from './consumer-states.ts'
-import { CoordinatorLink } from './coordinator-link.ts'
+import { CoordinatorLink, type GroupObserver } from './coordinator-link.ts'
 import { releaseInTime, type Handover } from './handover.ts'
 import type {
   LeaveOperation,
@@ -41,6 +41,7 @@ export interface ConsumerMembershipParts {
   readonly owner: PartitionOwner
   readonly handover: Handover
   readonly events: EventSource
+  readonly observer: GroupObserver
 }
 
 /** Carries out what a `ConsumerMember` wants: its heartbeats, and the calls to the consumer. */
@@ -66,7 +67,7 @@ export class ConsumerMembership implements Membership {
     this.#handover = parts.handover
     this.#events = parts.events
     this.#selection = parts.selection
-    this.#link = new CoordinatorLink(parts.groupId, parts.cluster)
+    this.#link = new CoordinatorLink(parts.groupId, parts.cluster, parts.observer)
     this.#names = new TopicNames(parts.cluster)
     this.#endWatch = parts.cluster.onMetadata(() => {
       this.#topics?.look()

@@ -5,6 +5,7 @@ import { ClassicMember } from './classic-member.ts'
 import { ClassicMembership } from './classic-membership.ts'
 import { ConsumerMember } from './consumer-member.ts'
 import { ConsumerMembership } from './consumer-membership.ts'
+import type { GroupObserver } from './coordinator-link.ts'
 import { Handover } from './handover.ts'
 import type { Membership, PartitionOwner, TopicSelection } from './membership.ts'
 import { RebalanceHook } from './rebalance-hook.ts'
@@ -16,10 +17,19 @@ export interface MembershipParts {
   readonly environment: Environment
   readonly events: EventSource
   readonly owner: PartitionOwner
+  readonly observer: GroupObserver
 }
 
 /** The membership that the options ask for. Nothing is sent before `start`. */
-export function createMembership({ config, selection, cluster, environment, events, owner }: MembershipParts): Membership {
+export function createMembership({
+  config,
+  selection,
+  cluster,
+  environment,
+  events,
+  owner,
+  observer,
+}: MembershipParts): Membership {
   const hook = new RebalanceHook(config.rebalanceListener, config.maxPollIntervalMs, environment.clock, events)
   const handover = new Handover(owner, hook)
   const rackId = config.clientRack === '' ? null : config.clientRack
@@ -27,11 +37,11 @@ export function createMembership({ config, selection, cluster, environment, even
     const nameOf = (topicId: string): string | undefined => cluster.topicName(topicId)
     const random = (): number => environment.random()
     const member = new ConsumerMember({ ...config, rackId }, randomUuid(random), selection, nameOf, config, random)
-    return new ConsumerMembership({ groupId: config.groupId, selection, member, cluster, owner, handover, events })
+    return new ConsumerMembership({ groupId: config.groupId, selection, member, cluster, owner, handover, events, observer })
   }
   const member = (topics: readonly string[]): ClassicMember =>
     new ClassicMember({ ...config, rackId }, topics, config, () => environment.random())
-  return new ClassicMembership({ groupId: config.groupId, selection, member, cluster, owner, handover, events })
+  return new ClassicMembership({ groupId: config.groupId, selection, member, cluster, owner, handover, events, observer })
 }
 
 const UUID_BYTES = 16

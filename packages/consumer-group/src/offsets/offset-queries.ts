@@ -1,6 +1,7 @@
-import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { ErrorCode } from '@millrace/protocol'
 import { errorAbout, isRetriable, RetryPolicy, TimeoutError, type ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
+import { asKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type ListedOffset, type OffsetQuestion } from './list-offsets.ts'
@@ -129,18 +130,19 @@ export class OffsetQueries {
   }
 
   async #persist<Result>(call: string, options: QueryOptions, attempt: () => Promise<Result>): Promise<Result> {
-    const { clock, random } = this.#cluster.environment
+    const { environment } = this.#cluster
     const timeoutMs = options.timeoutMs ?? this.#config.defaultApiTimeoutMs
-    const deadline = clock.now() + timeoutMs
+    const deadline = environment.clock.now() + timeoutMs
     for (let failures = 0; ; failures++) {
       try {
         return await attempt()
       } catch (error) {
         if (!isRetriable(error)) throw error
-        const delayMs = this.#retryPolicy.delayMs(failures, random())
-        if (clock.now() + delayMs >= deadline) {
-          const message = `${call} did not succeed within ${timeoutMs} ms: ${(error as KafkaError).message}`
-          throw new TimeoutError('API_TIMED_OUT', timeoutMs, message, error as KafkaError)
+        const delayMs = this.#retryPolicy.delayMs(failures, environment.random())
+        if (environment.clock.now() + delayMs >= deadline) {
+          const failure = asKafkaError(error)
+          const message = `${call} did not succeed within ${timeoutMs} ms: ${failure.message}`
+          throw new TimeoutError('API_TIMED_OUT', timeoutMs, message, failure)
         }
         await this.#cluster.sleep(delayMs, options.signal)
       }

@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import { isRetriable, RetryPolicy, type ClusterClient } from '@millrace/client/internal'
+import { isRetriable, type ClusterClient, type RetryPolicy } from '@millrace/client/internal'
 import type { PartitionCursor, PositionPhase } from '../fetch/partition-cursor.ts'
 
 /** Tries for some partitions once: what it settles leaves the phase. What it throws concerns all that are left in it. */

@@ -1,4 +1,4 @@
-import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import { errorAbout, isRetriable, RetryPolicy, type ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
 import { LogTruncationError, NoOffsetError } from '../errors.ts'
