@@ -30,7 +30,7 @@ export class StickyProblem {
   /** For each member the partitions that are validly its own. */
   readonly owned: number[][]
   /** Claimed by two members of the same generation: neither is believed. */
-  readonly contested = new Set<number>()
+  readonly contested: Set<number> = new Set()
   readonly maxGeneration: number
   readonly racks: RackMatch
   readonly #layouts: readonly TopicLayout[]

@@ -1,9 +1,6 @@
 import { BrokerError, ErrorCode, errorFor, KafkaError } from '@millrace/protocol'
 import { RetryPolicy } from '@millrace/client/internal'
-import type {
-  ConsumerGroupHeartbeatRequest,
-  ConsumerGroupHeartbeatResponse,
-} from '@millrace/protocol/apis/consumer-group-heartbeat'
+import type { ConsumerGroupHeartbeatResponse } from '@millrace/protocol/apis/consumer-group-heartbeat'
 import type { ConsumerEvents } from '../events.ts'
 import { difference, type TopicPartition } from '../topic-partition.ts'
 import type { BackoffOptions } from './classic-states.ts'
