@@ -14,6 +14,7 @@ import { nodeReadable, webReadable } from './delivery/readable.ts'
 import { consumerBusy, consumerClosed, noGroup } from './errors.ts'
 import type { CommittedOffset, ConsumerEvents } from './events.ts'
 import type { ConsumerBatch } from './fetch/consumer-batch.ts'
+import { keepFreedMemory } from './io/freed-memory.ts'
 import {
   OffsetQueries,
   type CommittedPosition,
@@ -58,6 +59,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
    */
   constructor(options: ConsumerOptions<Key, Value>, environment: Environment = nodeEnvironment) {
     this.#config = resolveConsumerOptions(options as ConsumerOptions<never, never>)
+    if (environment === nodeEnvironment) keepFreedMemory()
     const cluster = new ClusterClient(pickClientOptions(options), environment)
     this.#core = new ConsumerCore(this.#config, cluster, environment, () => this.#loops.wake())
     this.#loops = new Loops(

@@ -47,3 +47,6 @@ export const POSITION_POLL_MS = 5
 
 /** How long leaving a group waits for the application's listener (Java: DEFAULT_CLOSE_TIMEOUT_MS). */
 export const CLOSE_LISTENER_TIMEOUT_MS = 30_000
+
+/** Just below the largest size that glibc's thresholds adapt to: 32 MiB, its own header included. */
+export const FREED_MEMORY_HINT_BYTES = 33_488_896

@@ -1,6 +1,7 @@
 import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
 import type { FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import { UnreadableRecordError } from '../errors.ts'
 import { BUFFERED_BYTES_MAX } from '../limits.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
 import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
@@ -373,9 +374,13 @@ export class Fetcher {
       this.effects.staleTopics.add(cursor.topic)
       return
     }
-    const error = errorAbout(errorCode, `fetch of ${cursor.topic}-${cursor.partition} at offset ${cursor.fetchOffset}`)
-    if (error.retriable) return
+    const { topic, partition, fetchOffset } = cursor
+    const error = errorAbout(errorCode, `fetch of ${topic}-${partition} at offset ${fetchOffset}`)
+    // As Java: what the broker does not understand itself may pass, and damage to its log does not, whatever the error table says.
+    const isDamage = errorCode === ErrorCode.CORRUPT_MESSAGE
+    if ((error.retriable && !isDamage) || errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) return
     cursor.fail()
-    this.effects.failures.push({ cursor, error })
+    const failure = isDamage ? new UnreadableRecordError(topic, partition, fetchOffset, -1, error) : error
+    this.effects.failures.push({ cursor, error: failure })
   }
 }
