@@ -27,6 +27,8 @@ export class ConsumerGroupMember {
   /** What it works on. */
   owned: { topicId: string; partitions: number[] }[] = []
   subscription: Partial<ConsumerGroupHeartbeatRequest>
+  /** A reply was lost: it does not know whether it was told something new. */
+  #isUnsure = false
 
   constructor(
     core: BrokerCore,
@@ -58,7 +60,7 @@ export class ConsumerGroupMember {
       subscribedTopicNames: null,
       subscribedTopicRegex: null,
       serverAssignor: null,
-      topicPartitions: this.owned,
+      topicPartitions: this.#reported(),
       ...overrides,
     })
   }
@@ -72,7 +74,14 @@ export class ConsumerGroupMember {
   }
 
   heartbeat(overrides: Partial<ConsumerGroupHeartbeatRequest> = {}): ConsumerGroupHeartbeatResponse {
-    return this.#take(this.send(overrides))
+    const full = this.#isUnsure ? { rebalanceTimeoutMs: 60_000, ...this.subscription } : {}
+    return this.#take(this.send({ ...full, ...overrides }))
+  }
+
+  /** A heartbeat whose reply is lost. The next one says everything again, and so is told everything again. */
+  lose(): void {
+    this.send()
+    this.#isUnsure = true
   }
 
   /** Lets go of what is not assigned to it any more, and begins to work on the rest. */
@@ -94,7 +103,17 @@ export class ConsumerGroupMember {
     return reply
   }
 
+  /** What it works on, and what it was given and may work on before the next reply comes. */
+  #reported(): { topicId: string; partitions: number[] }[] {
+    const all = new Map<string, Set<number>>()
+    for (const { topicId, partitions } of [...this.owned, ...this.assigned]) {
+      all.set(topicId, new Set([...(all.get(topicId) ?? []), ...partitions]))
+    }
+    return [...all].map(([topicId, partitions]) => ({ topicId, partitions: [...partitions] }))
+  }
+
   #take(reply: ConsumerGroupHeartbeatResponse): ConsumerGroupHeartbeatResponse {
+    this.#isUnsure = false
     if (reply.errorCode !== 0) return reply
     this.epoch = reply.memberEpoch
     if (reply.assignment !== null) this.assigned = reply.assignment.topicPartitions
