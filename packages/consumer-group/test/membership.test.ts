@@ -159,6 +159,7 @@ describe.each(PROTOCOLS)('members of a group (%s)', (protocol) => {
     await admin.createTopics([{ name: topic, numPartitions: PARTITIONS }])
     await fill(topic)
     await until(() => member.seen.length === RECORDS)
+    expect(member.partitions).toEqual(allOf(topic))
   })
 
   test('with an instance id come back without a rebalance', async () => {
@@ -307,6 +308,7 @@ describe('assignors', () => {
     await until(() => first.seen.length === RECORDS)
     await using second = new Member('classic', topic, [topic], options)
     await until(() => first.partitions.length === 2 && second.partitions.length === 2)
+    expect([...first.partitions, ...second.partitions].sort()).toEqual(allOf(topic))
   })
 
   test('of your own see the cluster and every member, with its user data', async () => {

@@ -54,9 +54,10 @@ export class StickyProblem {
     this.#first = this.#layouts.map(({ partitionCount }) => (count += partitionCount) - partitionCount)
     this.partitionCount = count
     this.topicOf = new Int32Array(count)
-    this.#layouts.forEach((layout, topic) =>
-      this.topicOf.fill(topic, this.#first[topic]!, this.#first[topic]! + layout.partitionCount),
-    )
+    this.#layouts.forEach(({ partitionCount }, topic) => {
+      const first = this.#first[topic]!
+      this.topicOf.fill(topic, first, first + partitionCount)
+    })
     this.subscribed = this.members.map((member) => new Set(this.#numbersOf(member.topics)))
     this.rank = new Int32Array(this.members.length)
     const sorted = this.members.map((_, member) => member).sort((a, b) => this.#compareIds(a, b))

@@ -36,6 +36,8 @@ export class ConsumerMember {
   #target = TargetAssignment.none
   #current = TargetAssignment.none
   #next: TargetAssignment | null = null
+  /** `#next` is ours already, and the listener is told. */
+  #isTakingOver = false
   #serial = 0
   #attempt = 0
   #notBefore = -Infinity
@@ -132,8 +134,10 @@ export class ConsumerMember {
     this.#epoch = response.memberEpoch
     if (response.assignment !== null && ASSIGNABLE.has(this.#state)) {
       this.#target = this.#target.followedBy(response.assignment.topicPartitions)
-      this.#pursueTarget(now)
+      if (!this.#current.equals(this.#target)) this.#state = 'reconciling'
+      else if (this.#state !== 'acknowledging') this.#state = 'stable'
     }
+    if (this.#state === 'reconciling') this.#reconcile(now)
     if (this.#state === 'acknowledging' || this.#state === 'joining') this.#hurry(now)
   }
 
@@ -157,7 +161,7 @@ export class ConsumerMember {
   assigned(serial: number, now: number): void {
     if (serial !== this.#serial || this.#next === null) return
     this.#current = this.#next
-    this.#next = null
+    this.#endReconciliation()
     this.#acknowledge(now)
   }
 
@@ -185,7 +189,7 @@ export class ConsumerMember {
   prepareLeave(): void {
     if (!HEARTBEATING.has(this.#state)) return
     this.#serial++
-    this.#next = null
+    this.#endReconciliation()
     this.#state = 'prepareLeaving'
   }
 
@@ -210,9 +214,11 @@ export class ConsumerMember {
 
   #heartbeat(now: number): void {
     const epoch = this.#state === 'joining' ? JOIN_EPOCH : this.#epoch
-    const request = this.#fields.next(this.#memberId, epoch, this.#selection, this.#current)
+    // What is being taken over counts: the coordinator must not believe that it is free (Java reports it when the listener is done).
+    const reported = this.#isTakingOver ? this.#next! : this.#current
+    const request = this.#fields.next(this.#memberId, epoch, this.#selection, reported)
     this.effects.push({ kind: 'heartbeat', serial: this.#heartbeats.send(now), request })
-    if (this.#state === 'acknowledging') this.#pursueTarget(now)
+    if (this.#state === 'acknowledging') this.#state = this.#current.equals(this.#target) ? 'stable' : 'reconciling'
   }
 
   /** A heartbeat as soon as the one on its way and a backoff allow. */
@@ -260,15 +266,12 @@ export class ConsumerMember {
 
   // ---- reconciliation ----
 
-  #pursueTarget(now: number): void {
-    if (!this.#current.equals(this.#target)) {
-      this.#state = 'reconciling'
-      this.#reconcile(now)
-    } else if (this.#state !== 'stable') this.#state = 'stable'
-  }
-
+  /**
+   * Never while a heartbeat is on its way: what that does not report may be given to another member by the time it is answered. For the same reason
+   * nothing is taken over in one step with giving up.
+   */
   #reconcile(now: number): void {
-    if (this.#next !== null) return
+    if (this.#next !== null || this.#heartbeats.isPending) return
     this.#learnNames()
     if (this.unresolved.length > 0) this.effects.push({ kind: 'resolve-topics' })
     const resolved = this.#target.resolvedBy(this.#names)
@@ -278,9 +281,9 @@ export class ConsumerMember {
       this.#current = resolved
       return this.#acknowledge(now)
     }
-    this.#next = resolved
     this.#serial++
     const revoked = difference(this.#owned, resolved.partitionsBy(this.#names))
+    this.#next = revoked.length > 0 ? resolved.within(this.#current) : resolved
     if (revoked.length > 0) this.effects.push({ kind: 'revoke', serial: this.#serial, partitions: revoked })
     else this.#takeOver()
   }
@@ -294,9 +297,15 @@ export class ConsumerMember {
   }
 
   #takeOver(): void {
+    this.#isTakingOver = true
     const partitions = difference(this.#next!.partitionsBy(this.#names), this.#owned)
     this.#owned = [...this.#owned, ...partitions]
     this.effects.push({ kind: 'assign', serial: this.#serial, partitions, epoch: this.#epoch })
+  }
+
+  #endReconciliation(): void {
+    this.#next = null
+    this.#isTakingOver = false
   }
 
   #acknowledge(now: number): void {
@@ -317,7 +326,7 @@ export class ConsumerMember {
     this.#epoch = JOIN_EPOCH
     this.#target = TargetAssignment.none
     this.#current = TargetAssignment.none
-    this.#next = null
+    this.#endReconciliation()
     this.#owned = []
     this.#isBack = false
     this.#isReleased = false

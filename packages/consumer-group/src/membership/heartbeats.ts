@@ -19,6 +19,11 @@ export class Heartbeats {
     return Math.min(this.#silenceAt, this.#isPending ? Infinity : this.#nextAt)
   }
 
+  /** Whether one is on its way. */
+  get isPending(): boolean {
+    return this.#isPending
+  }
+
   /** The coordinator answered something that keeps the session alive. */
   contact(now: number): void {
     this.#lastContact = now

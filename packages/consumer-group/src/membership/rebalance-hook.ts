@@ -36,13 +36,16 @@ export class RebalanceHook {
         this.#report(new RebalanceListenerError(name, partitions, `did not end within ${this.#timeoutMs} ms`))
         resolve()
       })
-      const done = (): void => {
+      const settled = (async (): Promise<void> => {
+        try {
+          await outcome
+        } catch (error) {
+          this.#report(new RebalanceListenerError(name, partitions, `failed with ${textOf(error)}`, error))
+        }
+      })()
+      void settled.then(() => {
         timer.cancel()
         resolve()
-      }
-      outcome.then(done, (error: unknown) => {
-        this.#report(new RebalanceListenerError(name, partitions, `failed with ${textOf(error)}`, error))
-        done()
       })
     })
   }

@@ -42,6 +42,15 @@ export class TargetAssignment {
     return !this.isNone && this.hasSamePartitions(next) ? this : next
   }
 
+  /** What both have. */
+  within(other: TargetAssignment): TargetAssignment {
+    const kept = new Map(other.topics.map(({ topicId, partitions }) => [topicId, new Set(partitions)]))
+    const topics = this.topics.map(({ topicId, partitions }) => {
+      return { topicId, partitions: partitions.filter((one) => kept.get(topicId)?.has(one) ?? false) }
+    })
+    return new TargetAssignment(this.serial, topics)
+  }
+
   /** As far as there are names. */
   resolvedBy(names: ReadonlyMap<string, string>): TargetAssignment {
     return new TargetAssignment(
