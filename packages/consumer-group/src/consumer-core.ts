@@ -9,12 +9,13 @@ import { mixedSubscription, noGroup, notAssigned, notSubscribed, unknownPosition
 import { EventSource } from './events.ts'
 import { FetchLoop, type FetchListener } from './fetch/fetch-loop.ts'
 import type { PartitionCursor } from './fetch/partition-cursor.ts'
-import { CLOSE_COMMIT_TIMEOUT_MS, POSITION_POLL_MS } from './limits.ts'
+import { CLOSE_COMMIT_TIMEOUT_MS } from './limits.ts'
 import { createMembership } from './membership/create-membership.ts'
 import type { Membership, MemberIdentity, PartitionOwner, TopicSelection } from './membership/membership.ts'
 import { Committer } from './offsets/committer.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
 import type { QueryOptions } from './offsets/offset-queries.ts'
+import { PositionWaits } from './offsets/position-waits.ts'
 import { Positions, type PositionsListener } from './offsets/positions.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
@@ -39,8 +40,10 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   readonly #environment: Environment
   readonly #wake: () => void
   readonly #fetches: FetchLoop
+  readonly #positionWaits: PositionWaits
   #membership: Membership | null = null
   #isManual = false
+  #isLeaving = false
   #isScheduled = false
   #isOver = false
   #timer: Timer | null = null
@@ -67,6 +70,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       setPollDeadline: (deadline, now) => this.#membership?.setPollDeadline(deadline, now),
     })
     this.offsets = new GroupOffsets(cluster)
+    this.#positionWaits = new PositionWaits(environment.clock)
     this.committer = groupId === null ? null : this.#newCommitter(groupId)
     this.positions = new Positions(config, cluster, this.offsets, this)
     cluster.onMetadata(() => this.#run())
@@ -79,6 +83,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   subscribe(selection: TopicSelection): void {
     const { groupId } = this.#config
     if (groupId === null) throw noGroup('subscribe')
+    if (this.#isLeaving) throw mixedSubscription('subscribe', 'is leaving its group')
     if (this.#isManual) throw mixedSubscription('subscribe', 'has partitions by assign')
     if (this.#membership !== null) return this.#membership.subscribe(selection, this.#now())
     this.#membership = createMembership({
@@ -94,7 +99,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
 
   /** @throws {KafkaError} MIXED_SUBSCRIPTION */
   assign(partitions: readonly ManualPartition[]): void {
-    if (this.#membership !== null) throw mixedSubscription('assign', 'is subscribed to topics')
+    if (this.#membership !== null) throw mixedSubscription('assign', 'is subscribed to topics, or has not left them')
     this.#isManual = true
     const wanted = new Map(partitions.map((one) => [`${one.topic} ${one.partition}`, one]))
     const leaving = [...this.assignment.cursors()].filter(({ topic, partition }) => !wanted.has(`${topic} ${partition}`))
@@ -116,14 +121,16 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     if (membership === null) return this.#giveUp(cursors)
     for (const cursor of cursors) this.#drop(cursor)
     await this.#commitAtEnd(cursors)
-    this.#membership = null
+    this.#isLeaving = true
     await membership.leave('the consumer unsubscribed')
+    this.#isLeaving = false
+    this.#membership = null
     for (const cursor of cursors) this.#gone(cursor)
   }
 
   /** @throws {KafkaError} NOT_SUBSCRIBED when nothing can ever come */
   expectSubscription(): void {
-    if (this.#membership === null && !this.#isManual) throw notSubscribed()
+    if ((this.#membership === null || this.#isLeaving) && !this.#isManual) throw notSubscribed()
   }
 
   get subscription(): readonly string[] {
@@ -164,7 +171,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       if (cursor.phase === 'fetching') return cursor.position
       if (cursor.phase === 'failed') throw this.delivery.failureOf(cursor) ?? unknownPosition(cursor, limitMs)
       if (this.#now() >= deadline) throw unknownPosition(cursor, limitMs)
-      await this.#cluster.sleep(Math.min(POSITION_POLL_MS, Math.max(1, deadline - this.#now())), signal)
+      await this.#positionWaits.next(deadline - this.#now(), signal)
     }
   }
 
@@ -192,6 +199,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   }
 
   async close(): Promise<void> {
+    this.#isLeaving = true
     const cursors = [...this.assignment.cursors()]
     for (const cursor of cursors) this.#drop(cursor)
     await this.#commitAtEnd(cursors)
@@ -222,7 +230,8 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     const cursors = new Set(this.assignment.find(partitions))
     for (const cursor of cursors) this.#drop(cursor)
     this.#wake()
-    await this.delivery.inHand.freeOf(cursors)
+    // Whoever closes or unsubscribes need not come back from what is in hand: it may be the one that does.
+    if (!this.#isLeaving) await this.delivery.inHand.freeOf(cursors)
     if (this.#config.enableAutoCommit) await this.committer!.commitQuietly(cursors)
   }
 
@@ -268,12 +277,14 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   }
 
   settled(): void {
+    this.#positionWaits.wake()
     this.#run()
   }
 
   positionFailed(cursor: PartitionCursor, error: KafkaError): void {
     if (this.#isOver || !cursor.isActive) return
     this.delivery.failPartition(cursor, error)
+    this.#positionWaits.wake()
     this.#wake()
   }
 
@@ -334,6 +345,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   #drop(cursor: PartitionCursor): void {
     this.delivery.remove(cursor)
     this.assignment.leave(cursor)
+    this.#positionWaits.wake()
   }
 
   #gone(cursor: PartitionCursor): void {

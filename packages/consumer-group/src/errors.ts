@@ -154,7 +154,7 @@ export function notSubscribed(): KafkaError {
 
 /** Java: subscription to topics, partitions and pattern are mutually exclusive. */
 export function mixedSubscription(call: string, other: string): KafkaError {
-  return new KafkaError('MIXED_SUBSCRIPTION', `${call}: the consumer ${other}; call unsubscribe first`)
+  return new KafkaError('MIXED_SUBSCRIPTION', `${call}: the consumer ${other}; call unsubscribe first, and await it`)
 }
 
 export function asKafkaError(error: unknown): KafkaError {

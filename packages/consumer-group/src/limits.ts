@@ -42,9 +42,6 @@ export const MISSING_TOPIC_REFRESH_MS = 1_000
 /** How long `close` waits for its commit. */
 export const CLOSE_COMMIT_TIMEOUT_MS = 5_000
 
-/** How often `position` looks whether the position is known by now. */
-export const POSITION_POLL_MS = 5
-
 /** How long leaving a group waits for the application's listener (Java: DEFAULT_CLOSE_TIMEOUT_MS). */
 export const CLOSE_LISTENER_TIMEOUT_MS = 30_000
 

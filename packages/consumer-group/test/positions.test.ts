@@ -1,4 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
+import type { Consumer } from '@millrace/consumer-group'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nextEvent, range, take, TestBench, until } from './bench.ts'
 
@@ -126,6 +127,45 @@ describe('subscriptions', () => {
     expect(() => consumer.batches()).toThrow(expect.objectContaining({ code: 'NOT_SUBSCRIBED' }))
     consumer.subscribe([topic])
     expect(await take(consumer, 3)).toEqual([2, 3, 4])
+  })
+})
+
+describe('a rebalance listener', () => {
+  test('may seek in what it is given before anything is read, and commit what it is about to give up', async () => {
+    const topic = await bench.topic(1, 10)
+    const groupId = 'listening'
+    const calls: string[] = []
+    const consumer: Consumer = bench.consumer({
+      groupId,
+      topics: [topic],
+      enableAutoCommit: false,
+      rebalanceListener: {
+        assigned: async (partitions) => {
+          calls.push('assigned')
+          for (const one of partitions) consumer.seek(one, 6)
+        },
+        revoked: async (partitions) => {
+          calls.push('revoked')
+          await consumer.commit(partitions.map((one) => ({ ...one, offset: 8, metadata: 'by the listener' })))
+        },
+      },
+    })
+    expect(await take(consumer, 3)).toEqual([6, 7, 8])
+    await consumer.unsubscribe()
+    expect(calls).toEqual(['assigned', 'revoked'])
+    expect(await consumer.committed([{ topic, partition: 0 }])).toMatchObject([{ offset: 8, metadata: 'by the listener' }])
+    await consumer.close()
+  })
+
+  test('unsubscribe from within a loop does not wait for what that has in hand, and gives it back', async () => {
+    const topic = await bench.topic(1, 5)
+    await using consumer = bench.consumer({ groupId: 'within', topics: [topic] })
+    for await (const { offset } of consumer) {
+      if (offset !== 2) continue
+      await consumer.unsubscribe()
+      break
+    }
+    expect(await bench.committed('within', topic)).toEqual([2])
   })
 })
 
