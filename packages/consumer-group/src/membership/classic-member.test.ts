@@ -1,108 +1,13 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
-import { assert, describe, expect, test } from 'vitest'
-import type { PartitionAssignor, TopicLayout } from '../assignors/assignor.ts'
+import { describe, expect, test } from 'vitest'
+import { ClassicBench, layouts, t } from '../../test/classic-bench.ts'
 import { cooperativeStickyAssignor } from '../assignors/cooperative-sticky.ts'
 import { rangeAssignor } from '../assignors/range.ts'
-import type { TopicPartition } from '../topic-partition.ts'
-import { ClassicMember } from './classic-member.ts'
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
-import type { MemberEffect } from './member-effects.ts'
-import type { MemberConfig } from './member-requests.ts'
-
-type Kind = MemberEffect['kind']
-type Effect<Name extends Kind> = Extract<MemberEffect, { kind: Name }>
-
-const CONFIG: MemberConfig = {
-  groupId: 'g',
-  groupInstanceId: null,
-  assignors: [rangeAssignor],
-  sessionTimeoutMs: 1_000,
-  heartbeatIntervalMs: 300,
-  maxPollIntervalMs: 5_000,
-  requestTimeoutMs: 100,
-  rackId: null,
-}
-
-/** A member whose coordinator is the test. */
-class Bench {
-  readonly member: ClassicMember
-  now = 10_000
-
-  constructor(assignors: readonly PartitionAssignor[] = [rangeAssignor], config: Partial<MemberConfig> = {}) {
-    const settings = { ...CONFIG, assignors, ...config }
-    this.member = new ClassicMember(settings, ['t'], { retryBackoffMs: 50, retryBackoffMaxMs: 50 }, () => 0.5)
-  }
-
-  /** The only effect, which must be of this kind. */
-  only<Name extends Kind>(kind: Name): Effect<Name> {
-    const effects = this.member.effects.splice(0)
-    assert.deepEqual(
-      effects.map((effect) => effect.kind),
-      [kind],
-    )
-    return effects[0] as Effect<Name>
-  }
-
-  kinds(): Kind[] {
-    return this.member.effects.splice(0).map((effect) => effect.kind)
-  }
-
-  wait(ms: number): void {
-    this.now += ms
-    this.member.tick(this.now)
-  }
-
-  answerJoin(join: Effect<'join'>, fields: Partial<JoinGroupResponse> = {}): void {
-    const response: JoinGroupResponse = {
-      throttleTimeMs: 0,
-      errorCode: 0,
-      generationId: 1,
-      protocolType: 'consumer',
-      protocolName: join.request.protocols[0]!.name,
-      leader: 'other',
-      skipAssignment: false,
-      memberId: 'me',
-      members: [],
-      ...fields,
-    }
-    this.member.joinAnswered(join.serial, response, this.now)
-  }
-
-  answerSync(sync: Effect<'sync'>, partitions: readonly TopicPartition[], errorCode = 0): void {
-    const response = {
-      throttleTimeMs: 0,
-      errorCode,
-      protocolType: null,
-      protocolName: null,
-      assignment: encodeAssignment(partitions),
-    }
-    this.member.syncAnswered(sync.serial, response, this.now)
-  }
-
-  answerHeartbeat(errorCode: number): void {
-    this.member.heartbeatAnswered(this.only('heartbeat').serial, { throttleTimeMs: 0, errorCode }, this.now)
-  }
-
-  /** Joins as a follower and gets these. */
-  stable(partitions: readonly TopicPartition[], generationId = 1): void {
-    if (this.member.state === 'idle') this.member.start(this.now)
-    this.answerJoin(this.only('join'), { generationId })
-    this.answerSync(this.only('sync'), partitions)
-  }
-}
-
-function layouts(counts: Record<string, number>): Map<string, TopicLayout> {
-  return new Map(Object.entries(counts).map(([topic, partitionCount]) => [topic, { partitionCount, replicaRacks: [] }]))
-}
-
-function t(...partitions: number[]): TopicPartition[] {
-  return partitions.map((partition) => ({ topic: 't', partition }))
-}
+import { decodeAssignment, decodeSubscription, encodeSubscription } from './consumer-protocol.ts'
 
 describe('joining', () => {
   test('takes the member id that it is given and joins again with it', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const first = bench.only('join')
     expect(first.request).toMatchObject({
@@ -118,7 +23,7 @@ describe('joining', () => {
   })
 
   test('as leader counts partitions, assigns to all, and syncs that', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const metadata = encodeSubscription({ topics: ['t'], userData: null, ownedPartitions: [], generationId: -1, rackId: null })
     const members = ['a', 'me'].map((memberId) => ({ memberId, groupInstanceId: null, metadata }))
@@ -134,7 +39,7 @@ describe('joining', () => {
   })
 
   test('as a leader that is told to skip the assignment syncs none, and still watches', () => {
-    const bench = new Bench([rangeAssignor], { groupInstanceId: 'i' })
+    const bench = new ClassicBench([rangeAssignor], { groupInstanceId: 'i' })
     bench.member.start(bench.now)
     bench.answerJoin(bench.only('join'), { leader: 'me', skipAssignment: true })
     const count = bench.only('describe-topics')
@@ -148,7 +53,7 @@ describe('joining', () => {
   })
 
   test('drops answers to what it asks no more', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const join = bench.only('join')
     bench.answerJoin(join, { errorCode: ErrorCode.MEMBER_ID_REQUIRED })
@@ -161,7 +66,7 @@ describe('joining', () => {
   test.each([ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE])(
     'looks for the coordinator again and retries after error %d',
     (errorCode) => {
-      const bench = new Bench()
+      const bench = new ClassicBench()
       bench.member.start(bench.now)
       bench.answerJoin(bench.only('join'), { errorCode })
       bench.only('coordinator-lost')
@@ -179,7 +84,7 @@ describe('joining', () => {
     ErrorCode.FENCED_INSTANCE_ID,
     ErrorCode.INVALID_GROUP_ID,
   ])('fails for good with error %d, naming the group', (errorCode) => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     bench.answerJoin(bench.only('join'), { errorCode })
     expect(bench.only('failed').error.message).toContain('group g')
@@ -187,7 +92,7 @@ describe('joining', () => {
   })
 
   test('fails for good when a request cannot be made, and retries when it was lost', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     bench.member.requestFailed(
       'join',
@@ -202,7 +107,7 @@ describe('joining', () => {
   })
 
   test('does not take what it did not subscribe to', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable([{ topic: 'strange', partition: 0 }])
     expect([bench.member.state, bench.member.owned]).toEqual(['waiting', []])
   })
@@ -210,7 +115,7 @@ describe('joining', () => {
 
 describe('heartbeats', () => {
   test('go on at their interval, also while partitions are given up', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.only('assigned')
     bench.wait(300)
@@ -224,7 +129,7 @@ describe('heartbeats', () => {
   })
 
   test('one at a time; without an answer for a session the coordinator is looked for', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -242,7 +147,7 @@ describe('heartbeats', () => {
   })
 
   test('a moved coordinator costs nothing but a lookup', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -255,7 +160,7 @@ describe('heartbeats', () => {
     [ErrorCode.UNKNOWN_MEMBER_ID, ''],
     [ErrorCode.ILLEGAL_GENERATION, 'me'],
   ])('error %d means that the partitions are lost; it joins again as %o', (errorCode, memberId) => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
@@ -271,7 +176,7 @@ describe('heartbeats', () => {
 
 describe('rebalancing', () => {
   test('eager gives everything up before it joins, and says that it owns nothing', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
@@ -287,7 +192,7 @@ describe('rebalancing', () => {
   })
 
   test('cooperative keeps all while it joins, then gives up what went to others and joins again', () => {
-    const bench = new Bench([cooperativeStickyAssignor])
+    const bench = new ClassicBench([cooperativeStickyAssignor])
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
@@ -305,12 +210,12 @@ describe('rebalancing', () => {
   })
 
   test('both protocols are cooperative only when every assignor is', () => {
-    expect(new Bench([rangeAssignor, cooperativeStickyAssignor]).member.protocol).toBe('eager')
-    expect(new Bench([cooperativeStickyAssignor]).member.protocol).toBe('cooperative')
+    expect(new ClassicBench([rangeAssignor, cooperativeStickyAssignor]).member.protocol).toBe('eager')
+    expect(new ClassicBench([cooperativeStickyAssignor]).member.protocol).toBe('cooperative')
   })
 
   test('a revocation that ends after the membership was lost changes nothing', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -326,7 +231,7 @@ describe('rebalancing', () => {
   })
 
   test('the leader starts one when a topic gets partitions; a follower does not', () => {
-    const follower = new Bench()
+    const follower = new ClassicBench()
     follower.stable(t(0))
     follower.kinds()
     follower.member.topicsSeen(layouts({ t: 9 }), follower.now)
@@ -334,7 +239,7 @@ describe('rebalancing', () => {
   })
 
   test('a refused commit tells of a rebalance', () => {
-    const bench = new Bench([cooperativeStickyAssignor])
+    const bench = new ClassicBench([cooperativeStickyAssignor])
     bench.stable(t(0))
     bench.kinds()
     bench.member.commitRefused(ErrorCode.REBALANCE_IN_PROGRESS, bench.now)
@@ -344,7 +249,7 @@ describe('rebalancing', () => {
 
 describe('an application that asks for nothing', () => {
   test('costs the membership at its deadline; it joins again when there is demand', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.member.setPollDeadline(bench.now + 400, bench.now)
@@ -361,7 +266,7 @@ describe('an application that asks for nothing', () => {
 
 describe('leaving', () => {
   test('says so, in the form of each version', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.member.leave('done')
@@ -376,7 +281,7 @@ describe('leaving', () => {
   })
 
   test('a static member leaves silently, so that it may come back', () => {
-    const bench = new Bench([rangeAssignor], { groupInstanceId: 'i' })
+    const bench = new ClassicBench([rangeAssignor], { groupInstanceId: 'i' })
     bench.stable(t(0))
     bench.kinds()
     bench.member.leave('done')

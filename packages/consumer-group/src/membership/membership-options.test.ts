@@ -34,7 +34,7 @@ test('the coordinator decides with groupProtocol consumer', () => {
   expect(resolveMembershipOptions(options)).toMatchObject({ groupProtocol: 'consumer', groupRemoteAssignor: 'uniform' })
 })
 
-test.each<[string, object, RegExp]>([
+test.each<[string, Record<string, unknown>, RegExp]>([
   ['groupProtocol', { groupProtocol: 'new' }, /'classic'.*'consumer'/],
   ['partitionAssignors', { groupProtocol: 'consumer', partitionAssignors: ['range'] }, /left out with groupProtocol 'consumer'/],
   ['sessionTimeoutMs', { groupProtocol: 'consumer', sessionTimeoutMs: 9_000 }, /left out with groupProtocol 'consumer'/],
@@ -56,7 +56,7 @@ test.each<[string, object, RegExp]>([
   ['rebalanceListener', { rebalanceListener: () => {} }, /an object with functions/],
   ['rebalanceListener.lost', { rebalanceListener: { lost: 1 } }, /a function/],
 ])('%s is refused in %o', (option, options, allowed) => {
-  const resolve = (): unknown => resolveMembershipOptions(options as MembershipOptions)
+  const resolve = (): unknown => resolveMembershipOptions(options)
   expect(resolve).toThrow(ConfigError)
   expect(resolve).toThrow(option)
   expect(resolve).toThrow(allowed)
