@@ -17,7 +17,7 @@ const PROTOCOL = 'cooperative-deal'
 
 /** A consumer of the classic protocol with real subscriptions and assignments, one topic, and partitions by name: `orders-0`. */
 export class ClassicConsumer {
-  readonly core: BrokerCore
+  core: BrokerCore
   client: WireClient
   readonly topic: string
   readonly instanceId: string | null

@@ -18,7 +18,7 @@ export function partitionNames(list: readonly { readonly topicId: string; readon
 /** A member of the consumer protocol as a client is one: it owns what it was told, until it was told otherwise and has let go of it. */
 export class ConsumerGroupMember {
   client: WireClient
-  readonly id: string
+  id: string
   readonly groupId: string
   instanceId: string | null
   epoch = 0
