@@ -42,6 +42,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   readonly #fetches: FetchLoop
   readonly #positionWaits: PositionWaits
   #membership: Membership | null = null
+  #selection: TopicSelection | null = null
   #isManual = false
   #isLeaving = false
   #isScheduled = false
@@ -67,6 +68,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.delivery = new Delivery(this.#fetches.fetcher, config.maxPollRecords, config.maxPollIntervalMs, this.decoder, {
       clock: environment.clock,
       schedule: () => this.schedule(),
+      tryAgain: (cursor) => this.positions.tryAgain(cursor),
       setPollDeadline: (deadline, now) => this.#membership?.setPollDeadline(deadline, now),
     })
     this.offsets = new GroupOffsets(cluster)
@@ -85,6 +87,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     if (groupId === null) throw noGroup('subscribe')
     if (this.#isLeaving) throw mixedSubscription('subscribe', 'is leaving its group')
     if (this.#isManual) throw mixedSubscription('subscribe', 'has partitions by assign')
+    this.#selection = selection
     if (this.#membership !== null) return this.#membership.subscribe(selection, this.#now())
     this.#membership = createMembership({
       config: { ...this.#config, groupId },
@@ -95,6 +98,13 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
       owner: this,
       observer: this.metrics,
     })
+  }
+
+  /** These too, where topics are subscribed to by name: a pattern, or whoever assigns, says by itself what is wanted. */
+  alsoSubscribe(topics: readonly string[]): void {
+    if (this.#membership === null || this.#selection === null || 'pattern' in this.#selection) return
+    const names = new Set([...this.#selection.topics, ...topics])
+    if (names.size > this.#selection.topics.length) this.subscribe({ topics: [...names] })
   }
 
   /** @throws {KafkaError} MIXED_SUBSCRIPTION */
@@ -120,7 +130,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#isManual = false
     if (membership === null) return this.#giveUp(cursors)
     for (const cursor of cursors) this.#drop(cursor)
-    await this.#commitAtEnd(cursors)
+    await this.commitAtEnd(cursors)
     this.#isLeaving = true
     await membership.leave('the consumer unsubscribed')
     this.#isLeaving = false
@@ -188,10 +198,6 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   /** The application waits for us, for as long as it takes. */
   idle(): void {
     const now = this.#now()
-    for (const cursor of this.delivery.takeRetries()) {
-      cursor.phase = cursor.failedPhase
-      this.positions.pursue(cursor)
-    }
     this.#membership?.start(now)
     if (this.#nextCommitAt === Infinity && this.#config.enableAutoCommit)
       this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
@@ -202,7 +208,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#isLeaving = true
     const cursors = [...this.assignment.cursors()]
     for (const cursor of cursors) this.#drop(cursor)
-    await this.#commitAtEnd(cursors)
+    await this.commitAtEnd(cursors)
     await this.#membership?.leave('the consumer is closed')
     this.#isOver = true
     this.#fetches.close()
@@ -362,7 +368,8 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#wake()
   }
 
-  async #commitAtEnd(cursors: readonly PartitionCursor[]): Promise<void> {
+  /** What was handled of these, if commits are automatic; for a while, and failures are told as an event. */
+  async commitAtEnd(cursors: readonly PartitionCursor[]): Promise<void> {
     if (!this.#config.enableAutoCommit || this.committer === null || this.#membership?.status === 'failed') return
     const late = Promise.withResolvers<void>()
     const timer = this.#environment.clock.after(CLOSE_COMMIT_TIMEOUT_MS, late.resolve)

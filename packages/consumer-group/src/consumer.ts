@@ -24,6 +24,8 @@ import {
   type QueryOptions,
 } from './offsets/offset-queries.ts'
 import { EARLIEST, LATEST } from './offsets/reset-strategy.ts'
+import { ConsumerRun } from './run/consumer-run.ts'
+import { resolveRunOptions, type RunOptions } from './run/run-options.ts'
 import {
   checkManualPartitions,
   checkPartition,
@@ -51,6 +53,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   readonly #core: ConsumerCore
   readonly #loops: Loops
   readonly #queries: OffsetQueries
+  readonly #environment: Environment
   #closed: Promise<void> | null = null
 
   /**
@@ -59,6 +62,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
    */
   constructor(options: ConsumerOptions<Key, Value>, environment: Environment = nodeEnvironment) {
     this.#config = resolveConsumerOptions(options as ConsumerOptions<never, never>)
+    this.#environment = environment
     if (environment === nodeEnvironment) keepFreedMemory()
     const cluster = new ClusterClient(pickClientOptions(options), environment)
     this.#core = new ConsumerCore(this.#config, cluster, environment, () => this.#loops.wake())
@@ -147,6 +151,19 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   /** A Node stream of the records, in object mode. One was handled when the next is read; destroying gives back what is in hand. */
   nodeReadable(options: LoopOptions = {}): Readable {
     return nodeReadable(this.records(options))
+  }
+
+  /**
+   * Calls a handler with each record, or each batch, several at once, in the order that is chosen, and commits only what lies before the first record that was not
+   * handled. Resolves after `stop`, `close` or the signal, when the handlers that ran have ended and what they handled is committed.
+   * @throws {HandlerError} when a handler failed as often as it may; {RecordCopyError}; what else stops the consumer; {ConfigError}, or {KafkaError}
+   * CONSUMER_BUSY, NOT_SUBSCRIBED, CONSUMER_CLOSED, as a rejection
+   */
+  async run(options: RunOptions<Key, Value>): Promise<void> {
+    const config = resolveRunOptions(options as RunOptions<never, never>)
+    this.#expectIdle()
+    this.#core.alsoSubscribe(config.failures.retryTopics.map(({ topic }) => topic))
+    await new ConsumerRun(config, this.#config, this.#core, this.#loops, this.#environment).start()
   }
 
   /**
@@ -278,11 +295,13 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /**
    * Commits what was handled, leaves the group and disconnects. It does not wait for the loop: what that has in hand is not
-   * committed. Failures are not thrown: see the event `commitFailed`.
+   * committed; but for `run`, whose handlers may end first. Failures are not thrown: see the event `commitFailed`.
    */
   close(): Promise<void> {
     this.stop()
-    this.#closed ??= this.#core.close()
+    if (this.#closed !== null) return this.#closed
+    const { draining } = this.#loops
+    this.#closed = draining === null ? this.#core.close() : draining.then(() => this.#core.close())
     return this.#closed
   }
 
@@ -298,11 +317,16 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   }
 
   #start<Item>(source: ItemSource<Item>, options: LoopOptions): ItemLoop<Item> {
+    this.#expectIdle()
+    return this.#loops.start(source, options.signal)
+  }
+
+  /** @throws {KafkaError} CONSUMER_BUSY, CONSUMER_CLOSED, NOT_SUBSCRIBED */
+  #expectIdle(): void {
     if (this.#loops.isRunning) throw consumerBusy()
     this.#expectOpen()
     this.#core.expectSubscription()
     this.#loops.begin()
-    return this.#loops.start(source, options.signal)
   }
 
   /** @throws {KafkaError} CONSUMER_CLOSED */

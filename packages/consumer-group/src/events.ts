@@ -34,6 +34,14 @@ export interface ConsumerEvents {
   readonly truncated: TopicPartition & { readonly offset: number; readonly divergentOffset: number | null }
   /** A record was passed over, as `onDeserializationError` says. */
   readonly deserializationFailed: { readonly error: DeserializationError }
+  /** A handler of `run` failed for this record, or in a batch for what begins here, and what is done about it; `target` is the retry or dead-letter topic. */
+  readonly handlerFailed: TopicPartition & {
+    readonly offset: number
+    readonly attempt: number
+    readonly action: 'retry' | 'retryTopic' | 'deadLetter' | 'skip' | 'stop'
+    readonly target: string | null
+    readonly error: unknown
+  }
 }
 
 export interface CommittedOffset extends TopicPartition {
@@ -55,6 +63,7 @@ const CHANNELS = {
   commitFailed: channel('millrace:consumer:commitFailed'),
   truncated: channel('millrace:consumer:truncated'),
   deserializationFailed: channel('millrace:consumer:deserializationFailed'),
+  handlerFailed: channel('millrace:consumer:handlerFailed'),
   rebalanceListenerFailed: channel('millrace:consumer:rebalanceListenerFailed'),
   zombie: channel('millrace:consumer:zombie'),
   memberIgnored: channel('millrace:consumer:memberIgnored'),

@@ -21,5 +21,17 @@ export type {
   PartitionTimestamp,
   QueryOptions,
 } from './offsets/offset-queries.ts'
+export { HandlerError, RecordCopyError } from './run/run-errors.ts'
+export type {
+  RecordCopy,
+  RecordSender,
+  RetryOptions,
+  RetryTopic,
+  RunBatchesOptions,
+  RunOptions,
+  RunRecordsOptions,
+} from './run/run-options.ts'
+export type { RunOrder } from './run/lane.ts'
+export type { BatchContext, RecordContext } from './run/task.ts'
 export type { SeekPosition } from './position-calls.ts'
 export type { TopicPartition } from './topic-partition.ts'

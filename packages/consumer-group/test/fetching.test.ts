@@ -67,6 +67,43 @@ describe('what cannot be fetched', () => {
     expect(await take(consumer, 6)).toEqual(range(4, 10))
   })
 
+  test.each([{ offset: 0 }, {}])('a topic that we may not see is an error that names it, from %o; others go on', async (from) => {
+    const [fine, hidden] = [await bench.topic(1, 3), await bench.topic(1, 3)]
+    await using consumer = bench.consumer({ clientId: 'outsider' })
+    const fault = bench.broker.faults.add({
+      api: 'Metadata',
+      clientId: 'outsider',
+      topic: hidden,
+      times: Infinity,
+      answer: { error: 'TOPIC_AUTHORIZATION_FAILED' },
+    })
+    consumer.assign([
+      { topic: hidden, partition: 0, ...from },
+      { topic: fine, partition: 0 },
+    ])
+    const seen: string[] = []
+    const failures: unknown[] = []
+    while (seen.length < 6) {
+      try {
+        for await (const { topic, offset } of consumer) {
+          seen.push(`${topic}:${offset}`)
+          if (seen.length === 6) consumer.stop()
+        }
+      } catch (error) {
+        failures.push(error)
+        if (seen.length === 3) fault.remove()
+      }
+    }
+    expect(failures[0]).toMatchObject({
+      code: 'TOPIC_AUTHORIZATION_FAILED',
+      message: expect.stringContaining(hidden) as string,
+    })
+    expect(seen).toEqual([
+      ...range(0, 3).map((offset) => `${fine}:${offset}`),
+      ...range(0, 3).map((offset) => `${hidden}:${offset}`),
+    ])
+  })
+
   test('a broker that cannot read its own log says where', async () => {
     const topic = await bench.topic(1, 10)
     bench.broker.faults.add({ api: 'Fetch', topic, times: 1, answer: { error: 'CORRUPT_MESSAGE' } })

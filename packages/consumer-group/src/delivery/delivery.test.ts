@@ -9,7 +9,12 @@ function start(): { bench: FetchBench; delivery: Delivery; first: PartitionCurso
   const bench = new FetchBench()
   const [first, second] = [bench.cursor(0), bench.cursor(1)]
   const clock = { now: () => bench.now, after: () => ({ cancel: () => {} }) }
-  const delivery = new Delivery(bench.fetcher, 3, 1_000, null, { clock, schedule: () => {}, setPollDeadline: () => {} })
+  const delivery = new Delivery(bench.fetcher, 3, 1_000, null, {
+    clock,
+    schedule: () => {},
+    setPollDeadline: () => {},
+    tryAgain: () => {},
+  })
   bench.fetch({
     0: { records: Buffer.concat([batch(0, 2), batch(2, 3), batch(5, 2)]) },
     1: { records: batch(0, 2) },
@@ -90,7 +95,12 @@ test('offsets that hold nothing for the application are passed with what was han
   const bench = new FetchBench({ isolationLevel: 'read_committed' })
   const cursor = bench.cursor(0)
   const clock = { now: () => 0, after: () => ({ cancel: () => {} }) }
-  const delivery = new Delivery(bench.fetcher, 10, 1_000, null, { clock, schedule: () => {}, setPollDeadline: () => {} })
+  const delivery = new Delivery(bench.fetcher, 10, 1_000, null, {
+    clock,
+    schedule: () => {},
+    setPollDeadline: () => {},
+    tryAgain: () => {},
+  })
   const aborted = batch(2, 4, { producerId: 7, transactional: true })
   const abortedTransactions = [{ producerId: 7n, firstOffset: 2n }]
   bench.fetch({ 0: { records: Buffer.concat([batch(0, 2), aborted]), abortedTransactions } })

@@ -14,6 +14,8 @@ export interface DeliveryHost {
   /** Something may be fetched, or is due. */
   schedule(): void
   setPollDeadline(deadline: number, now: number): void
+  /** The application was told that the partition cannot go on. */
+  tryAgain(cursor: PartitionCursor): void
 }
 
 /**
@@ -32,8 +34,6 @@ export class Delivery {
   #isFinal = false
   /** What keeps single partitions from going on, until the application was told. */
   readonly #failures = new Map<PartitionCursor, KafkaError>()
-  /** Partitions whose failure the application knows of: to be tried again when it asks for more. */
-  #toRetry: PartitionCursor[] = []
   #current: PartitionCursor | null = null
 
   constructor(
@@ -132,13 +132,11 @@ export class Delivery {
     this.#feed.leave(cursor)
     this.#fetcher.remove(cursor)
     this.#failures.delete(cursor)
-    this.#toRetry = this.#toRetry.filter((one) => one !== cursor)
   }
 
   /** The position was set: what was in hand or had failed is of no account any more. */
   moved(cursor: PartitionCursor): void {
     this.#failures.delete(cursor)
-    this.#toRetry = this.#toRetry.filter((one) => one !== cursor)
     this.inHand.release(cursor)
     if (this.#current === cursor) this.#current = null
   }
@@ -166,11 +164,6 @@ export class Delivery {
     return this.#failures.get(cursor) ?? null
   }
 
-  /** Partitions of whose failure the application was told, as it asks again. */
-  takeRetries(): readonly PartitionCursor[] {
-    return this.#toRetry.length === 0 ? this.#toRetry : this.#toRetry.splice(0)
-  }
-
   #throwAny(): void {
     this.throwFailure()
     for (const cursor of this.#failures.keys()) this.#throwFailureOf(cursor)
@@ -188,7 +181,7 @@ export class Delivery {
     const failure = this.#failures.get(cursor)
     if (failure === undefined) return
     this.#failures.delete(cursor)
-    this.#toRetry.push(cursor)
+    this.#host.tryAgain(cursor)
     throw failure
   }
 

@@ -3,13 +3,23 @@ import { DELIVERY_CLOCK_EVERY, DELIVERY_SLICE_MS } from '../limits.ts'
 import { ItemLoop, type ItemSource, type LoopHost } from './item-loop.ts'
 import type { PollWatch } from './poll-watch.ts'
 
+/** A way to consume that is under way. */
+export interface RunningLoop {
+  /** There may be something for it. */
+  wake(): void
+  /** It ends as soon as it can. */
+  stop(): void
+  /** Settles when it has ended; without it nobody need wait. */
+  readonly ended?: Promise<void>
+}
+
 /** The loops that the application has running over one consumer. */
 export class Loops implements LoopHost {
   readonly #clock: Clock
   readonly #watch: PollWatch
   readonly #onWait: () => void
   readonly #turned: (isIdle: boolean) => void
-  readonly #running = new Set<ItemLoop<unknown>>()
+  readonly #running = new Set<RunningLoop>()
   #isStopped = false
   #untilClock = DELIVERY_CLOCK_EVERY
   #sliceStart = 0
@@ -40,9 +50,19 @@ export class Loops implements LoopHost {
 
   start<Item>(source: ItemSource<Item>, signal: AbortSignal | undefined): ItemLoop<Item> {
     const loop = new ItemLoop(source, this, signal)
+    this.add(loop)
+    return loop
+  }
+
+  add(loop: RunningLoop): void {
     this.#running.add(loop)
     this.#turn()
-    return loop
+  }
+
+  /** Null when there is nothing to wait for. */
+  get draining(): Promise<unknown> | null {
+    const waits = Array.from(this.#running, ({ ended }) => ended).filter((ended) => ended !== undefined)
+    return waits.length === 0 ? null : Promise.all(waits)
   }
 
   /** Ends every loop as soon as it asks for more. */
@@ -78,7 +98,7 @@ export class Loops implements LoopHost {
     this.#sliceStart = this.#clock.now()
   }
 
-  ended(loop: ItemLoop<unknown>): void {
+  ended(loop: RunningLoop): void {
     this.#running.delete(loop)
     this.#turn()
   }

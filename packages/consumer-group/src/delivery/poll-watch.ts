@@ -20,6 +20,8 @@ export class PollWatch {
   #askedBefore = 0
   #askedAt = 0
   #nextCheck = Infinity
+  /** Whether the application ever asked for anything: before that there is nothing to watch. */
+  #hasBegun = false
 
   /** @param setDeadline told until when there must be progress; `Infinity` while the application waits for us */
   constructor(maxPollIntervalMs: number, setDeadline: (deadline: number, now: number) => void) {
@@ -57,10 +59,30 @@ export class PollWatch {
 
   /** Something is in the application's hands: from now on it must make progress. */
   start(now: number): void {
-    if (this.#nextCheck === Infinity) this.#watch(now)
+    this.#hasBegun = true
+    if (this.#nextCheck === Infinity) this.#watch(now, now)
   }
 
   check(now: number, cursors: Iterable<PartitionCursor>): void {
+    if (this.#waiting > 0) {
+      this.#hasBegun = true
+      if (isNothingInHand(cursors)) return this.#stop(now)
+    }
+    if (!this.#hasBegun || (this.#nextCheck !== Infinity && now < this.#nextCheck)) return
+    this.#watch(now, this.#look(now, cursors))
+  }
+
+  /** The application waits for us. */
+  #stop(now: number): void {
+    this.#askedAt = now
+    this.#sightings.clear()
+    if (this.#nextCheck === Infinity) return
+    this.#nextCheck = Infinity
+    this.#setDeadline(Infinity, now)
+  }
+
+  /** Since when a partition is in hand without any progress, at most `now`. */
+  #look(now: number, cursors: Iterable<PartitionCursor>): number {
     const before = this.#sightings
     this.#sightings = new Map()
     let stuckSince = now
@@ -72,20 +94,19 @@ export class PollWatch {
       this.#sightings.set(cursor, sighting)
       stuckSince = Math.min(stuckSince, sighting.since)
     }
-    if (this.#waiting > 0 && this.#sightings.size === 0) {
-      this.#askedAt = now
-      if (this.#nextCheck === Infinity) return
-      this.#nextCheck = Infinity
-      return this.#setDeadline(Infinity, now)
-    }
-    if (this.#nextCheck === Infinity || now >= this.#nextCheck) this.#watch(now, stuckSince)
+    return stuckSince
   }
 
-  #watch(now: number, stuckSince = now): void {
+  #watch(now: number, stuckSince: number): void {
     const isFirst = this.#nextCheck === Infinity
     if (isFirst || this.#asked !== this.#askedBefore) this.#askedAt = now
     this.#askedBefore = this.#asked
     this.#nextCheck = now + Math.max(1, this.#maxPollIntervalMs / POLL_CHECKS_PER_INTERVAL)
     this.#setDeadline(Math.min(this.#askedAt, stuckSince) + this.#maxPollIntervalMs, now)
   }
+}
+
+function isNothingInHand(cursors: Iterable<PartitionCursor>): boolean {
+  for (const cursor of cursors) if (cursor.inHandFrom >= 0) return false
+  return true
 }

@@ -2,6 +2,15 @@ import type { KafkaRecord, RecordBatch, RecordCursor } from '@millrace/records/i
 import type { ConsumerRecord } from '../consumer-record.ts'
 import type { RecordDecoder } from '../delivery/record-decoder.ts'
 
+/** The records of a batch from this offset on, as they are stored. */
+export let storedRecords: (batch: ConsumerBatch, from: number) => Iterable<KafkaRecord>
+
+/** The batch without what lies before this offset. */
+export let restOf: (batch: ConsumerBatch, from: number) => ConsumerBatch
+
+/** Of the stored batches that it is a part of. */
+export let storedBytes: (batch: ConsumerBatch) => number
+
 /**
  * Records of one partition, in order, that came with one fetch. They are decoded, and deserialized, as they are iterated, each time anew.
  */
@@ -16,6 +25,22 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
   readonly highWatermark: number
   readonly #stored: readonly RecordBatch[]
   readonly #decoder: RecordDecoder | null
+
+  static {
+    storedRecords = (batch, from) => ({
+      [Symbol.iterator]: () => new BatchIterator(batch.#stored, Math.max(from, batch.firstOffset), batch.lastOffset),
+    })
+    restOf = (batch, from) =>
+      new ConsumerBatch(
+        batch.#stored,
+        batch,
+        Math.max(from, batch.firstOffset),
+        batch.lastOffset,
+        batch.highWatermark,
+        batch.#decoder,
+      )
+    storedBytes = (batch) => batch.#stored.reduce((sum, { sizeInBytes }) => sum + sizeInBytes, 0)
+  }
 
   /** Made by the consumer. */
   constructor(

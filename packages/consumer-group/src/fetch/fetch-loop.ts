@@ -1,5 +1,5 @@
-import type { KafkaError } from '@millrace/protocol'
-import type { ClusterClient } from '@millrace/client/internal'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { errorAbout, type ClusterClient } from '@millrace/client/internal'
 import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
 import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
@@ -113,10 +113,19 @@ export class FetchLoop {
     const topics = [...staleTopics]
     staleTopics.clear()
     this.#isRefreshing = true
-    await this.#cluster.refreshMetadata(topics).catch(noop)
+    await this.#cluster.refreshMetadata(topics).then(() => this.#findRefused(topics), noop)
     await this.#cluster.sleep(this.#config.retryBackoffMs).catch(noop)
     this.#isRefreshing = false
     if (!this.#isOver) this.#listener.changed()
+  }
+
+  /** A topic that does not exist may come yet; one that is refused is an error. */
+  #findRefused(topics: readonly string[]): void {
+    for (const topic of topics) {
+      const code = this.#cluster.topicError(topic)
+      const error = code === ErrorCode.NONE ? null : errorAbout(code, `topic ${topic}`)
+      if (error !== null && !error.retriable) this.fetcher.failTopic(topic, error)
+    }
   }
 }
 

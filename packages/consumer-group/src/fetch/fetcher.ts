@@ -155,6 +155,15 @@ export class Fetcher {
     if (at >= 0) this.ready.splice(at, 1)
   }
 
+  /** The topic cannot be had: nothing of it is tried before the application asks again. */
+  failTopic(topic: string, error: KafkaError): void {
+    for (const cursor of this.#cursors) {
+      if (cursor.topic !== topic || cursor.phase !== 'fetching') continue
+      cursor.fail()
+      this.effects.failures.push({ cursor, error })
+    }
+  }
+
   /** Whether something was consumed since the last `poll`, so that there may be more to fetch. */
   get hasRoom(): boolean {
     return this.#hasRoom

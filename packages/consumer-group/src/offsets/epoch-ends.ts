@@ -36,7 +36,7 @@ export async function epochEnds(cluster: ClusterClient, questions: readonly Epoc
   const failed: Array<TopicPartition & { error: KafkaError }> = []
   for (const one of questions) {
     const node = cluster.leaderFor(one.topic, one.partition)?.leader
-    if (node === undefined) failed.push(unanswered(one, ErrorCode.LEADER_NOT_AVAILABLE))
+    if (node === undefined) failed.push(unanswered(one, cluster.topicError(one.topic) || ErrorCode.LEADER_NOT_AVAILABLE))
     else if (byNode.has(node)) byNode.get(node)!.push(one)
     else byNode.set(node, [one])
   }

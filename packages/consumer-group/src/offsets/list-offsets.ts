@@ -47,7 +47,7 @@ export async function listOffsets(
   const failed: UnlistedOffset[] = []
   for (const one of questions) {
     const node = cluster.leaderFor(one.topic, one.partition)?.leader
-    if (node === undefined) failed.push(unlisted(one, ErrorCode.LEADER_NOT_AVAILABLE))
+    if (node === undefined) failed.push(unlisted(one, cluster.topicError(one.topic) || ErrorCode.LEADER_NOT_AVAILABLE))
     else if (byNode.has(node)) byNode.get(node)!.push(one)
     else byNode.set(node, [one])
   }

@@ -57,8 +57,7 @@ export class Positions {
   async #locate(asked: readonly Asked[]): Promise<void> {
     const { groupId } = this.#config
     if (groupId === null) return asked.forEach(({ cursor }) => this.#resetByPolicy(cursor))
-    const unknown = new Set(asked.map(({ cursor }) => cursor.topic).filter((topic) => this.#cluster.topicId(topic) === undefined))
-    if (unknown.size > 0) await this.#cluster.refreshMetadata([...unknown])
+    await this.#knowTopics(asked)
     const answers = await this.#offsets.fetch(
       groupId,
       asked.map(({ cursor }) => cursor),
@@ -90,12 +89,26 @@ export class Positions {
     this.pursue(cursor)
   }
 
+  /**
+   * The application knows that the position could not be found, and may be on its way to ask again. Not at once: one that goes on whatever it is
+   * told would get nothing but the same error.
+   */
+  tryAgain(cursor: PartitionCursor): void {
+    this.#cluster.environment.clock.after(this.#config.retryBackoffMs, () => {
+      if (!cursor.isActive || cursor.phase !== 'failed') return
+      cursor.phase = cursor.failedPhase
+      this.pursue(cursor)
+      this.#listener.settled()
+    })
+  }
+
   #resetByPolicy(cursor: PartitionCursor): void {
     cursor.resetBy(null)
     this.pursue(cursor)
   }
 
   async #reset(asked: readonly Asked[]): Promise<void> {
+    await this.#knowTopics(asked)
     const wanted = asked.filter(({ cursor }) => this.#mayReset(cursor))
     const questions = wanted.map(({ cursor }) => this.#endQuestion(cursor, this.#strategyOf(cursor)!))
     const ends = await listOffsets(this.#cluster, questions, this.#config.isolationLevel)
@@ -157,6 +170,7 @@ export class Positions {
 
   /** Whether the leader of now has what was read: all up to `fetchOffset`. */
   async #validate(asked: readonly Asked[]): Promise<void> {
+    await this.#knowTopics(asked)
     const leaderEpochs = new Map(asked.map(({ cursor }) => [cursor, this.#leaderEpochOf(cursor)]))
     const questions = asked
       .filter(({ cursor }) => cursor.fetchEpoch >= 0)
@@ -214,6 +228,12 @@ export class Positions {
   #validated(cursor: PartitionCursor, leaderEpoch: number): void {
     cursor.phase = 'fetching'
     cursor.validatedEpoch = leaderEpoch
+  }
+
+  /** What is not known is asked for first, so that what is refused is refused now. */
+  async #knowTopics(asked: readonly Asked[]): Promise<void> {
+    const unknown = asked.filter(({ cursor }) => this.#cluster.leaderFor(cursor.topic, cursor.partition) === undefined)
+    if (unknown.length > 0) await this.#cluster.refreshMetadata([...new Set(unknown.map(({ cursor }) => cursor.topic))])
   }
 
   #leaderEpochOf({ topic, partition }: PartitionCursor): number {
