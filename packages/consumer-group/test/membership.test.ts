@@ -1,14 +1,12 @@
 import { Admin } from '@millrace/admin'
 import { Broker } from '@millrace/broker'
 import { Producer } from '@millrace/producer'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { Consumer, type ConsumerEvents, type ConsumerOptions, type PartitionAssignor, type TopicPartition } from '../src/index.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Consumer, type ConsumerEvents, type ConsumerOptions, type PartitionAssignor } from '../src/index.ts'
+import { allOf, fillTopic, Member, PARTITIONS, PROTOCOLS, textOf, until, type Protocol } from './member.ts'
 
 /** Members of groups on the embedded broker, under both protocols. */
 
-type Protocol = 'classic' | 'consumer'
-const PROTOCOLS: readonly Protocol[] = ['classic', 'consumer']
-const PARTITIONS = 4
 const RECORDS = 200
 
 let broker: Broker
@@ -41,85 +39,25 @@ async function newTopic(prefix = 't'): Promise<string> {
   return name
 }
 
-async function fill(topic: string): Promise<void> {
-  const records = Array.from({ length: RECORDS }, (_, index) => ({
-    key: `k${index}`,
-    value: `${index}`,
-    partition: index % PARTITIONS,
-  }))
-  await producer.sendAll(topic, records)
+function fill(topic: string): Promise<void> {
+  return fillTopic(producer, topic, RECORDS)
 }
 
-/** A consumer whose loop runs by itself; `error` is what ended it. */
-class Member {
-  readonly consumer: Consumer
-  readonly seen: string[] = []
-  readonly events: Array<[keyof ConsumerEvents, unknown]> = []
-  error: unknown = null
-  readonly #loop: Promise<void>
-
-  constructor(protocol: Protocol, groupId: string, topics: readonly string[] | RegExp, options: Partial<ConsumerOptions> = {}) {
-    const timing: Partial<ConsumerOptions> = protocol === 'classic' ? { heartbeatIntervalMs: 50, sessionTimeoutMs: 1_000 } : {}
-    this.consumer = new Consumer({
-      bootstrapServers: broker.bootstrapServers,
-      groupProtocol: protocol,
-      groupId,
-      topics,
-      autoOffsetReset: 'earliest',
-      retryBackoffMs: 10,
-      ...timing,
-      ...options,
-    })
-    for (const name of ['lost', 'zombie', 'rebalanceListenerFailed', 'topicRefused'] as const) {
-      this.consumer.on(name, (event) => this.events.push([name, event]))
-    }
-    this.#loop = this.#run()
-  }
-
-  get partitions(): string[] {
-    return textOf(this.consumer.assignment)
-  }
-
-  event<Name extends keyof ConsumerEvents>(name: Name): ConsumerEvents[Name] | undefined {
-    return this.events.find(([one]) => one === name)?.[1] as ConsumerEvents[Name] | undefined
-  }
-
-  async close(): Promise<void> {
-    await this.consumer.close()
-    await this.#loop
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
-
-  async #run(): Promise<void> {
-    try {
-      for await (const { topic, partition, offset } of this.consumer) this.seen.push(`${topic}-${partition}@${offset}`)
-    } catch (error) {
-      this.error = error
-    }
-  }
-}
-
-function textOf(partitions: readonly TopicPartition[]): string[] {
-  return partitions.map(({ topic, partition }) => `${topic}-${partition}`).sort()
-}
-
-function allOf(topic: string): string[] {
-  return Array.from({ length: PARTITIONS }, (_, partition) => `${topic}-${partition}`)
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  await vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000, interval: 10 })
+function member(
+  protocol: Protocol,
+  groupId: string,
+  topics: readonly string[] | RegExp,
+  options: Partial<ConsumerOptions> = {},
+): Member {
+  return new Member(broker.bootstrapServers, protocol, groupId, topics, options)
 }
 
 describe.each(PROTOCOLS)('members of a group (%s)', (protocol) => {
   test('share the partitions when one comes and when one leaves, and read everything once', async () => {
     const topic = await newTopic()
-    await using first = new Member(protocol, topic, [topic])
+    await using first = member(protocol, topic, [topic])
     await until(() => first.seen.length === RECORDS)
-    const second = new Member(protocol, topic, [topic])
+    const second = member(protocol, topic, [topic])
     await until(() => first.partitions.length === 2 && second.partitions.length === 2)
     expect([...first.partitions, ...second.partitions].sort()).toEqual(allOf(topic))
     await fill(topic)
@@ -135,43 +73,43 @@ describe.each(PROTOCOLS)('members of a group (%s)', (protocol) => {
     const prefix = `later-${protocol}`
     const early = await newTopic(prefix)
     await newTopic('other')
-    await using member = new Member(protocol, prefix, new RegExp(`^${prefix}-`), { metadataMaxAgeMs: 100 })
-    await until(() => member.seen.length === RECORDS)
-    expect([member.partitions, member.consumer.subscription]).toEqual([allOf(early), [early]])
+    await using one = member(protocol, prefix, new RegExp(`^${prefix}-`), { metadataMaxAgeMs: 100 })
+    await until(() => one.seen.length === RECORDS)
+    expect([one.partitions, one.consumer.subscription]).toEqual([allOf(early), [early]])
     const late = await newTopic(prefix)
-    await until(() => member.seen.length === 2 * RECORDS)
-    expect(member.partitions).toEqual([...allOf(early), ...allOf(late)].sort())
+    await until(() => one.seen.length === 2 * RECORDS)
+    expect(one.partitions).toEqual([...allOf(early), ...allOf(late)].sort())
   })
 
   test('may subscribe to something else while they run', async () => {
-    const [one, other] = [await newTopic(), await newTopic()]
-    await using member = new Member(protocol, one, [one])
-    await until(() => member.seen.length === RECORDS)
-    member.consumer.subscribe([other])
-    await until(() => member.seen.length === 2 * RECORDS)
-    expect(member.partitions).toEqual(allOf(other))
+    const [before, after] = [await newTopic(), await newTopic()]
+    await using one = member(protocol, before, [before])
+    await until(() => one.seen.length === RECORDS)
+    one.consumer.subscribe([after])
+    await until(() => one.seen.length === 2 * RECORDS)
+    expect(one.partitions).toEqual(allOf(after))
   })
 
   test('wait for a topic that is not there yet', async () => {
     const topic = `late-${protocol}`
-    await using member = new Member(protocol, topic, [topic])
-    await until(() => member.consumer.subscription.length === 1)
+    await using one = member(protocol, topic, [topic])
+    await until(() => one.consumer.subscription.length === 1)
     await admin.createTopics([{ name: topic, numPartitions: PARTITIONS }])
     await fill(topic)
-    await until(() => member.seen.length === RECORDS)
-    expect(member.partitions).toEqual(allOf(topic))
+    await until(() => one.seen.length === RECORDS)
+    expect(one.partitions).toEqual(allOf(topic))
   })
 
   test('with an instance id come back without a rebalance', async () => {
     const topic = await newTopic()
-    await using other = new Member(protocol, topic, [topic], { groupInstanceId: 'other' })
-    const first = new Member(protocol, topic, [topic], { groupInstanceId: 'one' })
+    await using other = member(protocol, topic, [topic], { groupInstanceId: 'other' })
+    const first = member(protocol, topic, [topic], { groupInstanceId: 'one' })
     await until(() => first.partitions.length === 2 && other.partitions.length === 2)
     const before = first.partitions
     let rebalances = 0
     other.consumer.on('assigned', () => rebalances++)
     await first.close()
-    await using again = new Member(protocol, topic, [topic], { groupInstanceId: 'one' })
+    await using again = member(protocol, topic, [topic], { groupInstanceId: 'one' })
     await until(() => again.partitions.length === 2)
     expect([again.partitions, rebalances]).toEqual([before, 0])
   })
@@ -202,7 +140,7 @@ describe.each(PROTOCOLS)('members of a group (%s)', (protocol) => {
     await until(() => lost.length > 0)
     expect(zombies).toMatchObject([{ cause: 'poll' }])
     expect(lost.sort()).toEqual(allOf(topic))
-    await using heir = new Member(protocol, topic, [topic])
+    await using heir = member(protocol, topic, [topic])
     await until(() => heir.seen.length === RECORDS)
     await heir.close()
     await fill(topic)
@@ -218,7 +156,7 @@ describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
     const topic = await newTopic()
     const ready = Promise.withResolvers<void>()
     const told: string[] = []
-    await using member = new Member(protocol, topic, [topic], {
+    await using one = member(protocol, topic, [topic], {
       rebalanceListener: {
         assigned: async (partitions) => {
           told.push(...textOf(partitions))
@@ -229,17 +167,17 @@ describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
     await until(() => told.length === PARTITIONS)
     // Longer than the session: a member without heartbeats would be out.
     await new Promise((resolve) => setTimeout(resolve, 1_300))
-    expect([member.seen, member.events]).toEqual([[], []])
+    expect([one.seen, one.event('lost'), one.event('zombie')]).toEqual([[], undefined, undefined])
     ready.resolve()
-    await until(() => member.seen.length === RECORDS)
-    expect(member.event('lost')).toBeUndefined()
+    await until(() => one.seen.length === RECORDS)
+    expect(one.event('lost')).toBeUndefined()
   })
 
   test('may commit what is revoked, and nobody gets it before it is done', async () => {
     const topic = await newTopic()
     const revoked: string[] = []
     const order: string[] = []
-    const first: Member = new Member(protocol, topic, [topic], {
+    const first: Member = member(protocol, topic, [topic], {
       enableAutoCommit: false,
       rebalanceListener: {
         revoked: async (partitions) => {
@@ -253,7 +191,7 @@ describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
       },
     })
     await until(() => first.seen.length === RECORDS)
-    const second = new Member(protocol, topic, [topic], { enableAutoCommit: false })
+    const second = member(protocol, topic, [topic], { enableAutoCommit: false })
     second.consumer.on('assigned', ({ partitions }) => {
       if (textOf(partitions).some((one) => revoked.includes(one))) order.push('taken over')
     })
@@ -265,37 +203,37 @@ describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
 
   test('that throws is told of, and stops nothing', async () => {
     const topic = await newTopic()
-    await using member = new Member(protocol, topic, [topic], {
+    await using one = member(protocol, topic, [topic], {
       rebalanceListener: {
         assigned: () => {
           throw new RangeError('no room')
         },
       },
     })
-    await until(() => member.seen.length === RECORDS)
-    const { error } = member.event('rebalanceListenerFailed')!
+    await until(() => one.seen.length === RECORDS)
+    const { error } = one.event('rebalanceListenerFailed')!
     expect(error).toMatchObject({ code: 'REBALANCE_LISTENER_FAILED', call: 'assigned' })
     expect(error.message).toMatch(/rebalanceListener\.assigned.*RangeError: no room/)
   })
 
   test('that never ends is left behind after maxPollIntervalMs', async () => {
     const topic = await newTopic()
-    await using member = new Member(protocol, topic, [topic], {
+    await using one = member(protocol, topic, [topic], {
       maxPollIntervalMs: 300,
       rebalanceListener: { assigned: () => new Promise(() => {}) },
     })
-    await until(() => member.seen.length === RECORDS)
-    expect(member.event('rebalanceListenerFailed')!.error.message).toContain('did not end within 300 ms')
+    await until(() => one.seen.length === RECORDS)
+    expect(one.event('rebalanceListenerFailed')!.error.message).toContain('did not end within 300 ms')
   })
 
   test('is told that everything is revoked when the consumer closes', async () => {
     const topic = await newTopic()
     const revoked: string[] = []
-    const member = new Member(protocol, topic, [topic], {
+    const one = member(protocol, topic, [topic], {
       rebalanceListener: { revoked: (partitions) => void revoked.push(...textOf(partitions)) },
     })
-    await until(() => member.seen.length === RECORDS)
-    await member.close()
+    await until(() => one.seen.length === RECORDS)
+    await one.close()
     expect(revoked.sort()).toEqual(allOf(topic))
   })
 })
@@ -304,9 +242,9 @@ describe('assignors', () => {
   test.each(['range', 'roundrobin', 'sticky', 'cooperative-sticky'] as const)('%s shares out', async (name) => {
     const topic = await newTopic()
     const options = { partitionAssignors: [name] }
-    await using first = new Member('classic', topic, [topic], options)
+    await using first = member('classic', topic, [topic], options)
     await until(() => first.seen.length === RECORDS)
-    await using second = new Member('classic', topic, [topic], options)
+    await using second = member('classic', topic, [topic], options)
     await until(() => first.partitions.length === 2 && second.partitions.length === 2)
     expect([...first.partitions, ...second.partitions].sort()).toEqual(allOf(topic))
   })
@@ -324,8 +262,8 @@ describe('assignors', () => {
         return new Map([[members[0]!.memberId, partitions]])
       },
     }
-    await using member = new Member('classic', topic, [topic], { partitionAssignors: [assignor] })
-    await until(() => member.seen.length === RECORDS)
+    await using one = member('classic', topic, [topic], { partitionAssignors: [assignor] })
+    await until(() => one.seen.length === RECORDS)
     expect(asked).toEqual([PARTITIONS, topic])
   })
 
@@ -345,8 +283,8 @@ describe('assignors', () => {
           ]),
         ),
     }
-    const leader = new Member('classic', topic, [topic], { partitionAssignors: [broken] })
-    await using follower = new Member('classic', topic, [topic], { partitionAssignors: ['range'] })
+    const leader = member('classic', topic, [topic], { partitionAssignors: [broken] })
+    await using follower = member('classic', topic, [topic], { partitionAssignors: ['range'] })
     await until(() => leader.error !== null)
     expect(leader.error).toMatchObject({ code: 'ASSIGNOR_FAILED', assignor: 'range' })
     expect(String(leader.error)).toContain(`${topic}-99`)

@@ -23,7 +23,8 @@ const GROUP_ROLE = 'coordinator'
 const STATUS: Readonly<Record<ConsumerMemberState, MembershipStatus>> = {
   unsubscribed: 'idle',
   joining: 'joining',
-  reconciling: 'joining',
+  // It keeps, and may commit, what does not move.
+  reconciling: 'stable',
   acknowledging: 'stable',
   stable: 'stable',
   fenced: 'joining',

@@ -13,7 +13,7 @@ export interface MemberIdentity {
 export type TopicSelection = { readonly topics: readonly string[] } | { readonly pattern: RegExp }
 
 /**
- * `idle`: not started. `joining`: on its way into the group or through a rebalance. `stable`: has its assignment.
+ * `idle`: not started. `joining`: on its way into the group or through a rebalance. `stable`: in the group, with what it has.
  * `expired`: left, because the application made no progress, and joins again when it does. `left`, `failed`: over.
  */
 export type MembershipStatus = 'idle' | 'joining' | 'stable' | 'expired' | 'left' | 'failed'
