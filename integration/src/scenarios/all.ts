@@ -4,6 +4,7 @@ import { describeOn } from '../suite.ts'
 import { administration } from './administration.ts'
 import { groups } from './groups.ts'
 import { interoperation, interoperationWithKcat } from './interoperation.ts'
+import { positions } from './positions.ts'
 import { produceAndConsume } from './produce-consume.ts'
 
 /** Every scenario on one provider. Those that need foreign programs are suites of their own, so that they alone are skipped where one is missing. */
@@ -11,6 +12,7 @@ export async function describeScenarios(provider: Provider): Promise<void> {
   await describeOn('scenarios', provider, [], (broker) => {
     produceAndConsume(broker)
     groups(broker)
+    positions(broker)
     administration(broker)
   })
   await describeOn('interoperation', provider, [missing.java], interoperation)
