@@ -160,7 +160,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
    * CONSUMER_BUSY, NOT_SUBSCRIBED, CONSUMER_CLOSED, as a rejection
    */
   async run(options: RunOptions<Key, Value>): Promise<void> {
-    const config = resolveRunOptions(options as RunOptions<never, never>)
+    const config = resolveRunOptions(options)
     this.#expectIdle()
     this.#core.alsoSubscribe(config.failures.retryTopics.map(({ topic }) => topic))
     await new ConsumerRun(config, this.#config, this.#core, this.#loops, this.#environment).start()
