@@ -42,7 +42,7 @@ export class TestBench implements AsyncDisposable {
       bootstrapServers: this.broker.bootstrapServers,
       autoOffsetReset: 'earliest',
       retryBackoffMs: 10,
-      heartbeatIntervalMs: 50,
+      ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 50 }),
       ...options,
     })
   }

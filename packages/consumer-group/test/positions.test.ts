@@ -408,4 +408,51 @@ describe('commits', () => {
     await revoked
     expect(await bench.committed('broken-off', topic)).toEqual([1])
   })
+
+  test('that is on its way when the application seeks back does not keep the next one from going back', async () => {
+    const topic = await bench.topic(1, 10)
+    await using consumer = bench.consumer({ groupId: 'overtaken', topics: [topic], enableAutoCommit: false })
+    await take(consumer, 8)
+    bench.broker.faults.add({ api: 'OffsetCommit', group: 'overtaken', answer: { delayMs: 100 } })
+    const first = consumer.commit()
+    await until(() => bench.broker.requests.list({ api: 'OffsetCommit', group: 'overtaken' }).length > 0)
+    consumer.seek({ topic, partition: 0 }, 3)
+    await first
+    expect(await bench.committed('overtaken', topic)).toEqual([8])
+    await consumer.commit()
+    expect(await bench.committed('overtaken', topic)).toEqual([3])
+  })
+
+  test('asked for one after another without waiting leave in that order', async () => {
+    const topic = await bench.topic(1, 1)
+    await using consumer = bench.consumer({ groupId: 'ordered', topics: [topic], enableAutoCommit: false })
+    await take(consumer, 1)
+    bench.broker.faults.add({ api: 'OffsetCommit', group: 'ordered', answer: { delayMs: 50 } })
+    const commits = range(1, 6).map((offset) => consumer.commit([{ topic, partition: 0, offset }]))
+    await Promise.all(commits)
+    expect(await bench.committed('ordered', topic)).toEqual([5])
+  })
+
+  test('under a member epoch that went on meanwhile goes out again, and one that is refused for good says why', async () => {
+    const topic = await bench.topic(1, 4)
+    await using consumer = bench.consumer({
+      groupId: 'epochs',
+      groupProtocol: 'consumer',
+      topics: [topic],
+      enableAutoCommit: false,
+    })
+    await take(consumer, 4)
+    const fault = bench.broker.faults.add({
+      api: 'OffsetCommit',
+      group: 'epochs',
+      times: 2,
+      answer: { error: 'STALE_MEMBER_EPOCH' },
+    })
+    await consumer.commit()
+    expect(fault.hits).toBe(2)
+    expect(await bench.committed('epochs', topic)).toEqual([4])
+    const tooLong = consumer.commit([{ topic, partition: 0, offset: 2, metadata: 'x'.repeat(5_000) }])
+    await expect(tooLong).rejects.toMatchObject({ name: 'CommitError', code: 'OFFSET_METADATA_TOO_LARGE', groupId: 'epochs' })
+    expect(await bench.committed('epochs', topic)).toEqual([4])
+  })
 })

@@ -105,6 +105,7 @@ export class Committer {
   async #commit(chosen: readonly Chosen[]): Promise<void> {
     if (chosen.length === 0) return
     const { clock } = this.#cluster.environment
+    const serials = chosen.map(({ cursor }) => cursor.serial)
     const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata }) => {
       return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch, metadata }
     })
@@ -116,7 +117,10 @@ export class Committer {
       if (clock.now() + this.#config.retryBackoffMs >= deadline) throw this.#refused(-code)
       await this.#cluster.sleep(this.#config.retryBackoffMs)
     }
-    for (const { cursor, offset } of chosen) cursor.committed = offset
+    // Where somebody sought meanwhile, what is committed next may lie before this.
+    chosen.forEach(({ cursor, offset }, index) => {
+      if (cursor.serial === serials[index]) cursor.committed = offset
+    })
     this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
   }
 
