@@ -1,6 +1,6 @@
 import type { Assignment } from './assignment.ts'
 import { assignHeterogeneous } from './heterogeneous-assignor.ts'
-import { hashMapOrder, hashSetOrder, stringHash, uuidHash } from './java-order.ts'
+import { hashMapOrder, hashSetOrder, stringHash, timelineOrder, uuidHash } from './java-order.ts'
 import { assignRange } from './range-assignor.ts'
 import { assignHomogeneous } from './uniform-assignor.ts'
 
@@ -28,9 +28,23 @@ export const ASSIGNORS: ReadonlyMap<string, Assignor> = new Map<string, Assignor
   ['range', assignRange],
 ])
 
-/** The members as Kafka's assignors come upon them, in the order of its hash tables. */
-export function inJavaOrder(members: readonly AssignorMember[]): AssignorMember[] {
-  return hashMapOrder(members, ({ id }) => stringHash(id)).map((member) => ({ ...member, current: ordered(member.current) }))
+/**
+ * The members as Kafka's assignors come upon them, in the order of its hash tables: those that were in the group, as its coordinator walks
+ * them, then the one that joins.
+ * @param joining the id of a member that was not in the group before
+ * @param most how many members the group has had at the same time
+ */
+export function inJavaOrder(members: readonly AssignorMember[], joining: string | null, most: number): AssignorMember[] {
+  const present = members.filter(({ id }) => id !== joining)
+  const walked = timelineOrder(present, ({ id }) => stringHash(id), most)
+  const all = [...walked, ...members.filter(({ id }) => id === joining)]
+  return asInAssignors(all, all.length)
+}
+
+/** @param most how many members the assignor's table has had */
+export function asInAssignors(members: readonly AssignorMember[], most: number): AssignorMember[] {
+  const walked = hashMapOrder(members, ({ id }) => stringHash(id), most)
+  return walked.map((member) => ({ ...member, current: ordered(member.current) }))
 }
 
 function ordered(assignment: Assignment): Assignment {

@@ -69,7 +69,7 @@ export class ClassicMembersOfConsumerGroups {
     const subscriptionChanged = this.#steps.updateMember(change, member, updated, now)
     const owned = ownedOf(subscription, metadata.topics)
     const isStale = change.group.assignmentEpoch < change.group.epoch
-    if (!isDowngrade) this.#steps.updateTargets(change, now)
+    if (!isDowngrade) this.#steps.updateTargets(change, updated.id, now)
     if (!isDowngrade || !isStale) updated = this.#steps.reconcile(change, updated, subscriptionChanged, owned)
     if (isDowngrade) this.#conversion.downgrade(change, [], isStale, now)
     else change.afterwards(() => this.#joined(group.id, updated, request, now))

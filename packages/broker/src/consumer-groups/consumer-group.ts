@@ -45,6 +45,7 @@ export class ConsumerGroup {
   #assignmentEpoch = 1
   #assignedAt = 0
   #hasPartitionMetadata = false
+  #mostMembers = 0
   /** The metadata of its topics may have changed since the hash was computed. Not in the log: true after a restart. */
   metadataIsStale = true
   #derived: Derived | null = null
@@ -62,6 +63,7 @@ export class ConsumerGroup {
     this.#assignmentEpoch = from.assignmentEpoch
     this.#assignedAt = from.assignedAt
     this.#hasPartitionMetadata = from.hasPartitionMetadata
+    this.#mostMembers = from.mostMembers
     this.metadataIsStale = from.metadataIsStale
   }
 
@@ -106,6 +108,11 @@ export class ConsumerGroup {
 
   get hasPartitionMetadata(): boolean {
     return this.#hasPartitionMetadata
+  }
+
+  /** How many members it has had at the same time. Kafka's tables stay as large as that, and with them the order of members. */
+  get mostMembers(): number {
+    return this.#mostMembers
   }
 
   get isEmpty(): boolean {
@@ -173,6 +180,11 @@ export class ConsumerGroup {
 
   apply(record: ConsumerRecord): void {
     this.#derived = null
+    this.#change(record)
+    this.#mostMembers = Math.max(this.#mostMembers, this.#members.size)
+  }
+
+  #change(record: ConsumerRecord): void {
     switch (record.type) {
       case 'member':
         return this.#applyMember(record.member, record.value)

@@ -41,7 +41,7 @@ export class ConsumerMembership {
     const member = this.#memberOf(change, request)
     const updated = withRequest(member, request, caller)
     const subscriptionChanged = this.#steps.updateMember(change, member, updated, now)
-    this.#steps.updateTargets(change, now)
+    this.#steps.updateTargets(change, updated.id, now)
     const reconciled = this.#steps.reconcile(change, updated, subscriptionChanged, request.topicPartitions)
     if (reconciled !== updated) change.afterwards(() => this.#limitRevocation(change.id, reconciled, now))
     change.afterwards(() => this.extendSession(change.id, reconciled.id, config.consumerGroupSessionTimeoutMs, now))

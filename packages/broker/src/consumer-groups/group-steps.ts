@@ -34,7 +34,7 @@ export class GroupSteps {
   }
 
   /** Computes the targets for the group's epoch if they are of an older one and it is time to. */
-  updateTargets(change: GroupChange, now: number): void {
+  updateTargets(change: GroupChange, memberId: string, now: number): void {
     const { group } = change
     if (group.assignmentEpoch >= group.epoch) return
     const interval = this.#services.config.consumerGroupAssignmentIntervalMs
@@ -42,7 +42,9 @@ export class GroupSteps {
     const { consumerGroupAssignors } = this.#services.config
     const preferred = group.preferredAssignor
     const name = preferred !== null && consumerGroupAssignors.includes(preferred) ? preferred : consumerGroupAssignors[0]!
-    const members = inJavaOrder([...group.members.values()].map((member) => this.#asAssignorMember(group, member)))
+    const joining = change.base?.members.has(memberId) ? null : memberId
+    const all = [...group.members.values()].map((member) => this.#asAssignorMember(group, member))
+    const members = inJavaOrder(all, joining, change.base?.mostMembers ?? all.length)
     const result = ASSIGNORS.get(name)!({
       members,
       isHomogeneous: group.isHomogeneous,

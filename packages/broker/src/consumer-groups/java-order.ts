@@ -8,10 +8,11 @@ const LOAD_FACTOR = 0.75
 /**
  * The order in which a java.util.HashMap that got these keys one by one is walked. Kafka's assignors depend on it where they have
  * no order of their own, so the same group gets the same partitions here. (Java turns buckets of eight and more into trees; that is not done here.)
+ * @param most how many keys it had at the same time: a table does not shrink
  */
-export function hashMapOrder<T>(keys: readonly T[], hash: (key: T) => number): T[] {
+export function hashMapOrder<T>(keys: readonly T[], hash: (key: T) => number, most: number = keys.length): T[] {
   let capacity = CAPACITY_MIN
-  while (keys.length > capacity * LOAD_FACTOR) capacity *= 2
+  while (most > capacity * LOAD_FACTOR) capacity *= 2
   return byBucket(keys, hash, capacity)
 }
 
@@ -20,6 +21,27 @@ export function hashSetOrder<T>(keys: readonly T[], hash: (key: T) => number): T
   let capacity = CAPACITY_MIN
   while (capacity < Math.trunc(keys.length / LOAD_FACTOR) + 1) capacity *= 2
   return byBucket(keys, hash, capacity)
+}
+
+/** BaseHashTable.MIN_CAPACITY of Kafka's timeline. */
+const TIMELINE_CAPACITY_MIN = 2
+/** 2^64 divided by the golden ratio, as a signed long. */
+const FIBONACCI = -7046029254386353131n
+
+/**
+ * The same for Kafka's own TimelineHashMap, in which the coordinator keeps a group's members: Fibonacci hashing, and what shares a slot
+ * comes newest first.
+ */
+export function timelineOrder<T>(keys: readonly T[], hash: (key: T) => number, most: number): T[] {
+  let bits = 1n
+  // It makes room for one more also when a member is only replaced, as each is right after it came.
+  while ((most + 1) * LOAD_FACTOR > TIMELINE_CAPACITY_MIN ** Number(bits)) bits++
+  const slot = (key: T): number => Number(BigInt.asUintN(64, BigInt(hash(key)) * FIBONACCI) >> (64n - bits))
+  const entries = keys.map((key) => ({ key, slot: slot(key) }))
+  return entries
+    .toReversed()
+    .toSorted((a, b) => a.slot - b.slot)
+    .map(({ key }) => key)
 }
 
 function byBucket<T>(keys: readonly T[], hash: (key: T) => number, capacity: number): T[] {

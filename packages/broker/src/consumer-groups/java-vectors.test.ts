@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { ASSIGNORS, inJavaOrder } from './assignor.ts'
+import { asInAssignors, ASSIGNORS } from './assignor.ts'
 import { groupHash, topicHash } from './metadata-hash.ts'
 
 /** Made by vectors/AssignorVectors.java with the classes of Kafka's group coordinator. */
@@ -39,13 +39,14 @@ test.each([
   for (const { members, topics } of chosen) {
     const counts = new Map(topics.map(({ id, partitions }) => [id, partitions]))
     const result = ASSIGNORS.get(assignor)!({
-      members: inJavaOrder(
+      members: asInAssignors(
         members.map((member) => ({
           id: member.id,
           instanceId: member.instance,
           topics: new Set(member.topics),
           current: new Map(member.current.map(([topicId, partitions]) => [topicId, new Set(partitions)])),
         })),
+        members.length,
       ),
       isHomogeneous: homogeneous,
       partitionCount: (topicId) => counts.get(topicId)!,
