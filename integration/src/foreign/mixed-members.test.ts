@@ -66,7 +66,7 @@ await describeOn("Our consumer and Java's in one group", brokerUnderTest, [missi
     const java = startVerifiableConsumer(await javaArguments(), bootstrapServers, topic, topic, theirs)
     await until(() => first.assignment.length === 2 && java.assigned().length === 2, 'two partitions for each')
     const together = [...first.assignment.map(({ partition }) => partition), ...java.assigned()]
-    expect(together.sort()).toEqual([0, 1, 2, 3])
+    expect(together.sort((a, b) => a - b)).toEqual([0, 1, 2, 3])
     await produce('both')
     await until(() => read.length + java.values().length === PARTITIONS * PER_PARTITION, 'all records')
     expect(new Set([...read, ...java.values()]).size).toBe(PARTITIONS * PER_PARTITION)

@@ -101,6 +101,7 @@ describe.each(PROTOCOLS)('a member (%s)', (protocol) => {
       for (const cut of ['before', 'after'] as const) broker.faults.add({ api: joinApi, group: topic, answer: { cut } })
       await using one = member(protocol, topic)
       await expectToGoOn(one, topic)
+      expect(one.error).toBeNull()
     },
   )
 

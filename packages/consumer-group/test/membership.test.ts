@@ -173,6 +173,20 @@ describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
     expect(one.event('lost')).toBeUndefined()
   })
 
+  test('may seek what is assigned, before anything of it is fetched', async () => {
+    const topic = await newTopic()
+    const one: Member = member(protocol, topic, [topic], {
+      rebalanceListener: {
+        assigned: (partitions) => {
+          for (const assigned of partitions) one.consumer.seek(assigned, 40)
+        },
+      },
+    })
+    await until(() => one.seen.length === PARTITIONS * (RECORDS / PARTITIONS - 40))
+    expect(one.seen.every((text) => Number(text.split('@')[1]) >= 40)).toBe(true)
+    await one.close()
+  })
+
   test('may commit what is revoked, and nobody gets it before it is done', async () => {
     const topic = await newTopic()
     const revoked: string[] = []
