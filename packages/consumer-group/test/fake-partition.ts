@@ -61,9 +61,13 @@ export class FakePartition implements LaneSource {
     if (item === undefined) return false
     this.position++
     if (this.#inHandFrom < 0) this.#inHandFrom = item.offset
-    const { offset, chain, epoch, sizeInBytes, dueAt = 0 } = item
-    Object.assign(task, { stored: item, item, offset, lastOffset: offset, chain, epoch, sizeInBytes, dueAt })
+    const { offset, epoch, sizeInBytes, dueAt = 0 } = item
+    Object.assign(task, { stored: item, item, offset, lastOffset: offset, epoch, sizeInBytes, dueAt })
     return true
+  }
+
+  chainOf(task: Task): number {
+    return (task.item as FakeItem).chain
   }
 
   handled(): void {

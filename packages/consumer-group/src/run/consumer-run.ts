@@ -155,9 +155,9 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   }
 
   #add(cursor: PartitionCursor): void {
-    const { isBatched, orderedBy } = this.#config
+    const { isBatched } = this.#config
     this.#known.add(cursor)
-    const items = { isBatched, isByKey: orderedBy === 'key', isRetryTopic: this.#retryTopics.has(cursor.topic) }
+    const items = { isBatched, isRetryTopic: this.#retryTopics.has(cursor.topic) }
     this.#scheduler.add(new CursorSource(cursor, this.#core.delivery, items))
   }
 

@@ -9,7 +9,6 @@ import { NO_CHAIN, type Task } from './task.ts'
 
 export interface CursorItems {
   readonly isBatched: boolean
-  readonly isByKey: boolean
   /** Whether the partition is one of a retry topic, whose records say when they are due. */
   readonly isRetryTopic: boolean
 }
@@ -58,6 +57,11 @@ export class CursorSource implements LaneSource {
     return this.#items.isBatched ? this.#nextBatch(task) : this.#nextRecord(task)
   }
 
+  chainOf(task: Task): number {
+    const { key } = task.stored as KafkaRecord
+    return key === null ? NO_CHAIN : crc32c(key, 0, key.length)
+  }
+
   handled(): void {
     this.#delivery.handled(this.cursor)
   }
@@ -74,7 +78,7 @@ export class CursorSource implements LaneSource {
     const record = this.#delivery.takeRecordOf(this.cursor)
     if (record === null) return false
     if (record instanceof Loading) return record
-    const { isByKey, isRetryTopic } = this.#items
+    const { isRetryTopic } = this.#items
     const { offset } = record
     task.stored = record
     task.item = record
@@ -82,10 +86,6 @@ export class CursorSource implements LaneSource {
     task.lastOffset = offset
     task.epoch = this.cursor.batchEpoch
     task.sizeInBytes = record.sizeInBytes
-    if (isByKey) {
-      const { key } = record
-      task.chain = key === null ? NO_CHAIN : crc32c(key, 0, key.length)
-    }
     if (isRetryTopic) {
       const { headers } = record
       task.dueAt = dueAtOf(headers)

@@ -21,6 +21,8 @@ export interface LaneSource {
    * @throws {KafkaError} that stops the partition
    */
   next(task: Task): Loading | boolean
+  /** What the item is handled in order with; asked only when the order is by key. */
+  chainOf(task: Task): number
   /** All that was taken was handled. */
   handled(): void
   /** What lies before `offset` was handled; `epoch` is the leader epoch of the record before it. */

@@ -54,6 +54,8 @@ export class Lane {
   readonly #chains = new Map<number, Task>()
   readonly #runnable = new Fifo<Task>()
   #held: Task | null = null
+  /** The one item under way, entered nowhere: most handlers do not wait, and then nothing else ever needs to know of it. */
+  #alone: Task | null = null
   #spare: Task | null = null
   /** Handlers of the same partition from before it was lost: their end is waited for, so that order holds in this process. */
   #predecessor: Lane | null
@@ -111,6 +113,7 @@ export class Lane {
     this.isStarved = false
     if (this.#isOver || this.source.isPaused) return null
     const mayRead = this.#follow()
+    if (this.#unfinished === 0 && this.#busy === 0 && this.#predecessor === null) return mayRead ? this.#takeAlone(now) : null
     if (this.#predecessor !== null && !this.#mayBegin(mayRead, now)) return null
     const task = this.#runnable.shift()
     if (task !== undefined) return task
@@ -121,6 +124,17 @@ export class Lane {
   begin(task: Task): void {
     task.state = 'running'
     this.#busy++
+  }
+
+  /** It is not over at once: now others must know of it. */
+  enter(task: Task): void {
+    if (task !== this.#alone) return
+    this.#alone = null
+    this.#spare = null
+    this.#register(task)
+    // What was lost meanwhile is of no account.
+    if (this.#isSettled) this.#forget()
+    else if (task.chain !== NO_CHAIN) this.#chains.set(task.chain, task)
   }
 
   /** It ended without waiting for anything: its context may be another item's now. */
@@ -136,12 +150,14 @@ export class Lane {
   end(task: Task): void {
     this.#busy--
     task.state = 'over'
+    if (task === this.#alone) return this.#endAlone(task)
     if (!this.#isStale(task)) this.#over(task)
     this.#settleIfDone()
   }
 
   /** Its handler is done, with a failure, after which nothing is done about it: it was not handled. */
   drop(task: Task): void {
+    this.enter(task)
     this.#busy--
     task.state = 'over'
     this.#settleIfDone()
@@ -149,6 +165,7 @@ export class Lane {
 
   /** Its handler failed; it is tried again after `resume`. */
   wait(task: Task): void {
+    this.enter(task)
     this.#busy--
     task.state = 'waiting'
     this.#settleIfDone()
@@ -163,6 +180,7 @@ export class Lane {
 
   /** Whether what becomes of it is of no account any more: the partition was lost, or its position was set anew. */
   isIgnored(task: Task): boolean {
+    this.enter(task)
     return this.#isStale(task)
   }
 
@@ -175,6 +193,7 @@ export class Lane {
   resolve(task: Task, record: number | { readonly offset: number }): void {
     const offset = typeof record === 'object' && record !== null ? record.offset : record
     const { lastOffset } = task
+    this.enter(task)
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > lastOffset)
       throw new ConfigError('handled', record, `a record of the batch or its offset, at most ${lastOffset}`)
     if (this.#isStale(task) || offset < task.offset) return
@@ -186,6 +205,7 @@ export class Lane {
 
   /** Rejects where the handler of a lost partition asks for it. */
   async commit(task: Task): Promise<void> {
+    this.enter(task)
     if (this.#isStale(task) || this.source.isLost) throw notAssigned('commit', this.source.topic, this.source.partition)
     const isWhole = !this.#settings.isBatched && this.#prefix.has(task.number)
     if (isWhole && this.#prefix.end(task.number)) this.#report()
@@ -280,12 +300,33 @@ export class Lane {
       return null
     }
     this.#spare = null
+    this.#register(task)
+    return task
+  }
+
+  #takeAlone(now: number): Task | null {
+    if (now < this.heldUntil) return null
+    const task = (this.#spare ??= new Task(this))
+    const taken = this.source.next(task)
+    if (taken !== true) {
+      if (taken !== false) this.loading = taken
+      return null
+    }
+    this.#alone = task
+    if (task.dueAt <= now) return task
+    this.enter(task)
+    this.#chains.clear()
+    this.#hold(task, now)
+    return null
+  }
+
+  #register(task: Task): void {
     task.generation = this.#generation
     task.number = this.#prefix.add(task.offset, task.epoch)
+    if (this.#settings.orderedBy === 'key') task.chain = this.source.chainOf(task)
     this.#unfinished++
     this.#bytes += task.sizeInBytes
     this.#budget.used += task.sizeInBytes
-    return task
   }
 
   #hasRoom(now: number): boolean {
@@ -310,6 +351,14 @@ export class Lane {
 
   #isStale(task: Task): boolean {
     return task.generation !== this.#generation
+  }
+
+  /** Nothing else was in hand. */
+  #endAlone(task: Task): void {
+    this.#alone = null
+    task.isDecoded = false
+    if (!this.#isSettled) this.source.handled()
+    this.#settleIfDone()
   }
 
   #over(task: Task): void {

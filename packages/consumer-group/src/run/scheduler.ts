@@ -142,6 +142,7 @@ export class Scheduler {
 
   /** Its handler failed: it is copied elsewhere now, and then over. */
   copy(task: Task): void {
+    task.lane.enter(task)
     this.#free(task)
     this.#copying++
     task.state = 'copying'
@@ -178,6 +179,7 @@ export class Scheduler {
       this.#running++
       lane.begin(task)
       this.#host.begin(task)
+      if (task.state === 'running') lane.enter(task)
       if (this.#isStopped) return true
       if (task.state !== 'over') break
       lane.recycle(task)
