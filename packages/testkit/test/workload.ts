@@ -113,8 +113,9 @@ export function consume(cluster: SimCluster, history: History, name: string, gro
       for await (const stream of consumer.partitions()) streams.push(drain(stream))
       await Promise.all(streams)
     },
+    run: (): Promise<void> => consumer.run({ eachRecord: handle, concurrency: 2 }),
   }
-  const loop = ways[random.pick(['records', 'batches', 'partitions'] as const)]
+  const loop = ways[random.pick(['records', 'batches', 'partitions', 'run'] as const)]
   return {
     name,
     done: loop(),
