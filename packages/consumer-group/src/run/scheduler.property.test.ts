@@ -95,8 +95,13 @@ class Model implements SchedulerHost {
   }
 
   pump(): void {
-    this.scheduler.tick(this.now)
     this.scheduler.refresh()
+    this.#pumpOnly()
+  }
+
+  /** Whatever may begin is known without another look at the partitions. */
+  #pumpOnly(): void {
+    this.scheduler.tick(this.now)
     while (this.scheduler.pump(this.now, () => this.#calls % 5 === 0));
     must(this.scheduler.running === this.#running.length, 'the scheduler counts wrong')
   }
@@ -107,13 +112,16 @@ class Model implements SchedulerHost {
       source.isPaused = false
       if (!source.isOurs) {
         while (this.#isInHand(source)) this.#endOne()
+        this.pump()
+        must(!source.isInHand, 'what was given up is in hand')
         this.#assign(source.partition, source.handledTo)
       }
     }
     const isThrough = (): boolean => this.sources.every((one) => one.handledTo === one.items.length)
     for (let rounds = 0; !isThrough(); rounds++) {
-      if (rounds > 10_000) throw new Error('it does not come to an end')
-      this.pump()
+      must(rounds < 10_000, 'it does not come to an end')
+      if (rounds === 0) this.pump()
+      else this.#pumpOnly()
       this.#endOne()
       this.now += 1
     }
