@@ -7,8 +7,8 @@ await describeOn("Kafka's consumer group tools", brokerUnderTest, [missing.java]
   const groups = (...args: string[]): Promise<string> =>
     kafkaTool('kafka-consumer-groups', ['--bootstrap-server', broker.bootstrapServers, ...args])
 
-  /** A topic of two partitions with 10 records in each, of which the group has read everything. */
-  async function consumedTopic(): Promise<{ topic: string; group: string }> {
+  /** A topic of two partitions with 20 records, of which the group has read everything. */
+  async function consumedTopic(protocol: 'classic' | 'consumer' = 'classic'): Promise<{ topic: string; group: string }> {
     const topic = uniqueName('grouped')
     const group = uniqueName('readers')
     await kafkaTool('kafka-topics', [
@@ -39,13 +39,15 @@ await describeOn("Kafka's consumer group tools", brokerUnderTest, [missing.java]
       '20',
       '--timeout-ms',
       '30000',
+      '--command-property',
+      `group.protocol=${protocol}`,
     ])
     expect(printed.trimEnd().split('\n').toSorted()).toEqual(lines.map((line) => line.split('\t')[1]!).toSorted())
     return { topic, group }
   }
 
-  test('list, describe, reset, delete offsets and delete a group', async () => {
-    const { topic, group } = await consumedTopic()
+  test.each(['classic', 'consumer'] as const)('list, describe, reset, delete offsets and delete a %s group', async (protocol) => {
+    const { topic, group } = await consumedTopic(protocol)
     expect((await groups('--list')).split('\n')).toContain(group)
     expect(await groups('--describe', '--group', group, '--state')).toMatch(
       new RegExp(`${group}\\s+\\S+\\s+\\(1\\)\\s+.*Empty\\s+0`),
@@ -78,10 +80,10 @@ await describeOn("Kafka's consumer group tools", brokerUnderTest, [missing.java]
     expect(gone.stdout + gone.stderr).toMatch(/does not exist|not found|GroupIdNotFoundException/)
   })
 
-  test('kafka-groups names the type and protocol', async () => {
-    const { group } = await consumedTopic()
+  test.each(['classic', 'consumer'] as const)('kafka-groups names the type and protocol of a %s group', async (protocol) => {
+    const { group } = await consumedTopic(protocol)
     const listed = await kafkaTool('kafka-groups', ['--bootstrap-server', broker.bootstrapServers, '--list'])
-    expect(listed).toMatch(new RegExp(`${group}\\s+Classic\\s+consumer`))
+    expect(listed).toMatch(new RegExp(`${group}\\s+${protocol}\\s+consumer`, 'i'))
   })
 })
 

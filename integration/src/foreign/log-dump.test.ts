@@ -20,6 +20,8 @@ describe.skipIf(reason !== undefined)(
     const dataDir = join(home, 'data')
     const topic = uniqueName('dumped')
     const group = uniqueName('dump-readers')
+    /** A group of the consumer protocol. Its static member goes away for a while, so that it and its partition stay in the log. */
+    const modern = uniqueName('dump-modern')
 
     /** Java writes with every codec into small segments and commits offsets; then the broker is closed. */
     beforeAll(async () => {
@@ -65,6 +67,12 @@ describe.skipIf(reason !== undefined)(
           '30000',
         ]
         await kafkaTool('kafka-console-consumer', [...at, ...read])
+        const properties = ['group.protocol=consumer', 'group.instance.id=one'].flatMap((property) => [
+          '--command-property',
+          property,
+        ])
+        const some = ['--topic', topic, '--group', modern, '--from-beginning', '--max-messages', '10', '--timeout-ms', '30000']
+        await kafkaTool('kafka-console-consumer', [...at, ...some, ...properties])
       } finally {
         await broker.close()
       }
@@ -113,6 +121,22 @@ describe.skipIf(reason !== undefined)(
       expect(dump).toMatch(new RegExp(`"offset":${TOTAL},`))
     })
 
+    test('the offsets topic decodes as the consumer group with its member, epochs and assignments', async () => {
+      const logs = readdirSync(dataDir)
+        .filter((name) => name.startsWith('__consumer_offsets-'))
+        .flatMap((name) => files('.log', name))
+      const dump = await kafkaTool('kafka-dump-log', ['--files', logs.join(','), '--deep-iteration', '--offsets-decoder'])
+      expectNoFault(dump)
+      const records = dump.split('\n').filter((line) => line.includes(`"groupId":"${modern}"`))
+      const payloads = records.map((line) => line.slice(line.indexOf('payload:')))
+      const holding = (...parts: string[]): boolean => payloads.some((payload) => parts.every((part) => payload.includes(part)))
+      expect(holding('"instanceId":"one"', `"subscribedTopicNames":["${topic}"]`)).toBe(true)
+      expect(holding('"epoch":2', '"metadataHash":')).toBe(true)
+      expect(holding('"assignmentEpoch":2', '"assignmentTimestamp":')).toBe(true)
+      expect(holding('"memberEpoch":2', '"partitions":[0]', '"assignmentEpochs":[2]')).toBe(true)
+      expect(holding('"memberEpoch":-2', '"assignmentEpochs":[0]')).toBe(true)
+    })
+
     test('Apache Kafka opens a copy of it and serves every record and the committed offset', async () => {
       const copy = join(home, 'copy')
       cpSync(dataDir, copy, { recursive: true })
@@ -131,6 +155,8 @@ describe.skipIf(reason !== undefined)(
       expect(consumed.trimEnd().split('\n').at(-1)!.split(',')[4]!.trim()).toBe(String(TOTAL))
       const described = await kafkaTool('kafka-consumer-groups', [...at, '--describe', '--group', group])
       expect(described).toMatch(new RegExp(`${group}\\s+${topic}\\s+0\\s+.*\\b${TOTAL}\\s+${TOTAL}\\s+0\\b`))
+      const members = await kafkaTool('kafka-consumer-groups', [...at, '--describe', '--group', modern, '--members', '--verbose'])
+      expect(members).toMatch(new RegExp(`^${modern}\\s+\\S+\\s+one\\s.*\\s1\\s.*${topic}:0`, 'm'))
     })
   },
 )

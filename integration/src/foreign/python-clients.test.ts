@@ -97,4 +97,19 @@ await describeOn('confluent-kafka', brokerUnderTest, [missing['confluent-kafka']
     // Its member owned all partitions at the last commit, but commits only those that it read from.
     for (const [partition, offset] of Object.entries(seen.committed)) expect(offset).toBe(seen.ends[partition])
   })
+
+  test('shares a group of the consumer protocol, one member by a regular expression and with the range assignor', async () => {
+    const seen = await session<Record<string, unknown>>('confluent_consumer_protocol.py', broker.bootstrapServers)
+    expect(seen).toEqual({
+      shared: [0, 1, 2, 3],
+      type: 'CONSUMER',
+      state: 'STABLE',
+      members: [2, 2],
+      listed: true,
+      values: 300,
+      repeated: 0,
+      after: 'EMPTY',
+      refused: expect.stringMatching(/regular expression/i) as string,
+    })
+  })
 })

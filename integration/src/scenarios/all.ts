@@ -4,6 +4,7 @@ import { describeOn } from '../suite.ts'
 import { administration } from './administration.ts'
 import { groups } from './groups.ts'
 import { interoperation, interoperationWithKcat } from './interoperation.ts'
+import { positions } from './positions.ts'
 import { produceAndConsume } from './produce-consume.ts'
 import { produceVersions } from './produce-versions.ts'
 
@@ -13,6 +14,7 @@ export async function describeScenarios(provider: Provider): Promise<void> {
     produceAndConsume(broker)
     produceVersions(broker)
     groups(broker)
+    positions(broker)
     administration(broker)
   })
   await describeOn('interoperation', provider, [missing.java], interoperation)

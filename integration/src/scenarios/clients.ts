@@ -44,6 +44,13 @@ export class Clients {
     return consumer
   }
 
+  /** A consumer without a group or topics. */
+  reader(options: Partial<ConsumerOptions> = {}): Consumer {
+    const consumer = new Consumer({ bootstrapServers: this.#bootstrapServers, autoOffsetReset: 'earliest', ...options })
+    onTestFinished(() => consumer.close())
+    return consumer
+  }
+
   /** A topic of its own, deleted with the test. */
   async topic(numPartitions: number, configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = this.topicName('topic')

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { javaArguments, runOk } from '@millrace/testkit'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { consoleArguments, kafkaTool, mainClassOf } from '../foreign/tools.ts'
+import { describe, expect, test } from 'vitest'
+import { consoleArguments, kafkaTool } from '../foreign/tools.ts'
+import { startVerifiableConsumer } from '../foreign/verifiable-consumer.ts'
 import { uniqueName, type SuiteBroker } from '../suite.ts'
 import { ascending, Clients, read, seen, until, type Seen } from './clients.ts'
 
@@ -75,7 +74,8 @@ export function interoperation(broker: SuiteBroker): void {
       const clients = new Clients(broker)
       const topic = await clients.topic(4)
       const group = uniqueName('mixed')
-      const java = await startVerifiableConsumer(broker.bootstrapServers, topic, group)
+      const java = startVerifiableConsumer(await javaArguments(), broker.bootstrapServers, topic, group)
+      await until(() => java.assigned().length === 4, 'Java to own all partitions')
       const consumer = clients.consumer(topic, group, { heartbeatIntervalMs: 300 })
       const records: Seen[] = []
       const loop = (async (): Promise<void> => {
@@ -100,58 +100,6 @@ export function interoperation(broker: SuiteBroker): void {
       await loop
     })
   })
-}
-
-interface VerifiableConsumer {
-  /** Partitions that it owns now. */
-  assigned(): number[]
-  values(): string[]
-  stop(): Promise<void>
-}
-
-/** Kafka's VerifiableConsumer as a process beside the test; it prints an event per line. */
-async function startVerifiableConsumer(bootstrapServers: string, topic: string, group: string): Promise<VerifiableConsumer> {
-  const args = [
-    '--bootstrap-server',
-    bootstrapServers,
-    '--topic',
-    topic,
-    '--group-id',
-    group,
-    '--reset-policy',
-    'earliest',
-    '--verbose',
-  ]
-  const child = spawn('java', [...(await javaArguments()), mainClassOf('kafka-verifiable-consumer'), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'close')
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const events = (): { name: string; value?: string; partitions?: { partition: number }[] }[] =>
-    output
-      .slice(0, output.lastIndexOf('\n') + 1)
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as { name: string })
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
-    await exited
-  }
-  onTestFinished(async () => {
-    if (child.exitCode === null) await stop()
-  })
-  const assigned = (): number[] => {
-    const owned = new Set<number>()
-    for (const { name, partitions = [] } of events()) {
-      if (name === 'partitions_assigned') for (const { partition } of partitions) owned.add(partition)
-      if (name === 'partitions_revoked') for (const { partition } of partitions) owned.delete(partition)
-    }
-    return [...owned]
-  }
-  await until(() => assigned().length === 4, 'Java to own all partitions')
-  const values = (): string[] => events().flatMap(({ name, value }) => (name === 'record_data' ? [value!] : []))
-  return { assigned, values, stop }
 }
 
 /** kcat reads what we wrote and the other way round, where it is installed. */

@@ -76,6 +76,19 @@ export const sampleRequests: Readonly<Record<string, unknown>> = {
   IncrementalAlterConfigs: { resources: [], validateOnly: false },
   OffsetDelete: { groupId: 'g', topics: [] },
   DescribeCluster: { includeClusterAuthorizedOperations: false, endpointType: 1, includeFencedBrokers: false },
+  ConsumerGroupHeartbeat: {
+    groupId: 'g',
+    memberId: 'm',
+    memberEpoch: 1,
+    instanceId: null,
+    rackId: null,
+    rebalanceTimeoutMs: -1,
+    subscribedTopicNames: null,
+    subscribedTopicRegex: null,
+    serverAssignor: null,
+    topicPartitions: null,
+  },
+  ConsumerGroupDescribe: { groupIds: ['g'], includeAuthorizedOperations: false },
   DescribeTopicPartitions: { topics: [], responsePartitionLimit: 10, cursor: null },
 }
 

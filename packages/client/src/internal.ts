@@ -14,3 +14,4 @@ export { integerOption, oneOfOption, refuseUnknownOptions, stringOption, timeout
 export { CLIENT_OPTION_NAMES, pickClientOptions, type ClientOptions, type ClusterClientOptions } from './options.ts'
 export { Waits } from './waits.ts'
 export type { SendOptions, Target, WaitOptions } from './send-options.ts'
+export { WindowedStat } from './windowed-stat.ts'

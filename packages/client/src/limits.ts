@@ -43,3 +43,9 @@ export const MAX_THROTTLE_MS: number = 3_600_000
 
 /** setTimeout fires at once for more than this. */
 export const MAX_TIMER_MS: number = 0x7fffffff
+
+/** Samples that rates, averages and maxima are taken from (Java: metrics.num.samples). */
+export const METRIC_SAMPLES: number = 2
+
+/** How long a sample lasts (Java: metrics.sample.window.ms). */
+export const METRIC_WINDOW_MS: number = 30_000

@@ -1,30 +1,31 @@
 import { ConfigError } from '@millrace/protocol'
 import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
-import type { Assignor } from './assignors/assignor.ts'
-import { cooperativeStickyAssignor } from './assignors/cooperative-sticky.ts'
-import { rangeAssignor } from './assignors/range.ts'
+import type { Deserializer } from './delivery/deserializers.ts'
+import type { DecoderOptions, DeserializationErrorPolicy } from './delivery/record-decoder.ts'
 import { GROUP_ID_BYTES_MAX, MAX_TOPICS, TOPIC_NAME_LENGTH_MAX } from './limits.ts'
+import type { TopicSelection } from './membership/membership.ts'
+import {
+  MEMBERSHIP_OPTION_NAMES,
+  resolveMembershipOptions,
+  type MembershipConfig,
+  type MembershipOptions,
+} from './membership/membership-options.ts'
+import { LATEST, parseAutoOffsetReset, type ResetStrategy } from './offsets/reset-strategy.ts'
 
-export type AssignorName = 'range' | 'cooperative-sticky'
+export type AutoOffsetReset = 'earliest' | 'latest' | 'none' | `by_duration:${string}`
 
 /** Names and defaults are Java's (`auto.offset.reset`, `session.timeout.ms`, ...); see also `ClientOptions`. */
-export interface ConsumerOptions extends ClientOptions {
-  readonly groupId: string
-  readonly topics: readonly string[]
-  /** Where to begin when the group has committed no offset, or one that the log has no more: `'none'` throws. Default `'latest'`. */
-  readonly autoOffsetReset?: 'earliest' | 'latest' | 'none'
-  /** Without a heartbeat for so long, the coordinator gives the member's partitions to others. Default 45000. */
-  readonly sessionTimeoutMs?: number
-  /** Default 3000; at most a third of `sessionTimeoutMs` makes sense. */
-  readonly heartbeatIntervalMs?: number
-  /** When the application asks for no record for so long, the member leaves, and others get its partitions. Default 300000. */
-  readonly maxPollIntervalMs?: number
+export interface ConsumerOptions<Key = Buffer | null, Value = Buffer | null> extends ClientOptions, MembershipOptions {
+  /** The group to be a member of. Without one the consumer reads what `assign` names, and commits nothing. */
+  readonly groupId?: string
+  /** What to subscribe to at once: names, or all topics whose name matches a pattern, those that come later too. Otherwise call `subscribe` or `assign`. */
+  readonly topics?: readonly string[] | RegExp
   /**
-   * In order of preference. Rebalances are cooperative when all of them can be, and stop everyone otherwise. Default
-   * `['range', 'cooperative-sticky']`, from which a group moves on to `['cooperative-sticky']` member by member.
+   * Where to begin when the group has committed no offset, or one that the log has no more. `'by_duration:P7D'` begins with the first record
+   * that is at most so old, in ISO-8601 (KIP-1106), or at the end when none is; `'none'` throws. Default `'latest'`.
    */
-  readonly partitionAssignors?: readonly AssignorName[]
+  readonly autoOffsetReset?: AutoOffsetReset
   /** Default 1. */
   readonly fetchMinBytes?: number
   /** How long the broker waits for `fetchMinBytes`. Default 500. */
@@ -41,23 +42,25 @@ export interface ConsumerOptions extends ClientOptions {
   readonly autoCommitIntervalMs?: number
   /** Default `'read_uncommitted'`. */
   readonly isolationLevel?: 'read_uncommitted' | 'read_committed'
-  /** Names a static member: it may be away for `sessionTimeoutMs` and get its partitions back (KIP-345). Default: none. */
-  readonly groupInstanceId?: string
   /** Check the CRC-32C of what is fetched. Default true. */
   readonly checkCrcs?: boolean
   /** Where this client is, for fetching from the closest replica, and as the member's rack. Default: nowhere. */
   readonly clientRack?: string
+  /** Makes a record's `key` of its bytes. Default: the bytes themselves. */
+  readonly keyDeserializer?: Deserializer<Key>
+  /** Makes a record's `value` of its bytes. Default: the bytes themselves. */
+  readonly valueDeserializer?: Deserializer<Value>
+  /** What becomes of a record that a deserializer throws at. Default `'throw'`. */
+  readonly onDeserializationError?: DeserializationErrorPolicy
 }
 
 /** Every option, with its default filled in. */
-export interface ConsumerConfig {
-  readonly groupId: string
-  readonly topics: readonly string[]
-  readonly autoOffsetReset: 'earliest' | 'latest' | 'none'
-  readonly sessionTimeoutMs: number
-  readonly heartbeatIntervalMs: number
-  readonly maxPollIntervalMs: number
-  readonly assignors: readonly Assignor[]
+export interface ConsumerConfig extends MembershipConfig {
+  /** Null: no group. */
+  readonly groupId: string | null
+  readonly selection: TopicSelection | null
+  /** Null: `'none'`. */
+  readonly autoOffsetReset: ResetStrategy | null
   readonly fetchMinBytes: number
   readonly fetchMaxWaitMs: number
   readonly fetchMaxBytes: number
@@ -66,30 +69,25 @@ export interface ConsumerConfig {
   readonly enableAutoCommit: boolean
   readonly autoCommitIntervalMs: number
   readonly isolationLevel: 'read_uncommitted' | 'read_committed'
-  readonly groupInstanceId: string | null
   readonly checkCrcs: boolean
   readonly clientRack: string
+  /** Null: keys and values are handed out as they are stored. */
+  readonly decoder: DecoderOptions | null
+  readonly metadataMaxAgeMs: number
+  readonly defaultApiTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
-}
-
-const ASSIGNORS: Readonly<Record<AssignorName, Assignor>> = {
-  range: rangeAssignor,
-  'cooperative-sticky': cooperativeStickyAssignor,
 }
 
 const TOPIC_NAME = /^[a-zA-Z0-9._-]+$/
 
 const CONSUMER_OPTION_NAMES: readonly string[] = [
   ...CLIENT_OPTION_NAMES,
+  ...MEMBERSHIP_OPTION_NAMES,
   'groupId',
   'topics',
   'autoOffsetReset',
-  'sessionTimeoutMs',
-  'heartbeatIntervalMs',
-  'maxPollIntervalMs',
-  'partitionAssignors',
   'fetchMinBytes',
   'fetchMaxWaitMs',
   'fetchMaxBytes',
@@ -98,30 +96,28 @@ const CONSUMER_OPTION_NAMES: readonly string[] = [
   'enableAutoCommit',
   'autoCommitIntervalMs',
   'isolationLevel',
-  'groupInstanceId',
   'checkCrcs',
   'clientRack',
+  'keyDeserializer',
+  'valueDeserializer',
+  'onDeserializationError',
 ]
 
 /**
  * Checks the consumer's own options and fills in the defaults; `ClusterClient` checks the rest.
  * @throws {ConfigError}
  */
-export function resolveConsumerOptions(options: ConsumerOptions): ConsumerConfig {
+export function resolveConsumerOptions(options: ConsumerOptions<never, never>): ConsumerConfig {
   refuseUnknownOptions(options, CONSUMER_OPTION_NAMES)
-  const sessionTimeoutMs = integerOption(options, 'sessionTimeoutMs', 45_000, 1)
-  const heartbeatIntervalMs = integerOption(options, 'heartbeatIntervalMs', 3_000, 1)
-  if (heartbeatIntervalMs >= sessionTimeoutMs) {
-    throw new ConfigError('heartbeatIntervalMs', heartbeatIntervalMs, `less than sessionTimeoutMs, which is ${sessionTimeoutMs}`)
-  }
+  const groupId = options.groupId === undefined ? null : nameOption('groupId', options.groupId)
+  const selection = options.topics === undefined ? null : topicSelection('topics', options.topics)
+  if (groupId === null && selection !== null)
+    throw new ConfigError('groupId', undefined, 'a group id, as there are topics to subscribe to')
   return {
-    groupId: nameOption('groupId', options.groupId),
-    topics: topicsOption(options.topics),
-    autoOffsetReset: oneOfOption(options, 'autoOffsetReset', ['earliest', 'latest', 'none'], 'latest'),
-    sessionTimeoutMs,
-    heartbeatIntervalMs,
-    maxPollIntervalMs: integerOption(options, 'maxPollIntervalMs', 300_000, 1),
-    assignors: assignorsOption(options.partitionAssignors),
+    ...resolveMembershipOptions(options),
+    groupId,
+    selection,
+    autoOffsetReset: autoOffsetResetOption(options.autoOffsetReset),
     fetchMinBytes: integerOption(options, 'fetchMinBytes', 1, 0),
     fetchMaxWaitMs: integerOption(options, 'fetchMaxWaitMs', 500, 0),
     fetchMaxBytes: integerOption(options, 'fetchMaxBytes', 52_428_800, 1),
@@ -130,9 +126,11 @@ export function resolveConsumerOptions(options: ConsumerOptions): ConsumerConfig
     enableAutoCommit: booleanOption('enableAutoCommit', options.enableAutoCommit),
     autoCommitIntervalMs: integerOption(options, 'autoCommitIntervalMs', 5_000, 1),
     isolationLevel: oneOfOption(options, 'isolationLevel', ['read_uncommitted', 'read_committed'], 'read_uncommitted'),
-    groupInstanceId: options.groupInstanceId === undefined ? null : nameOption('groupInstanceId', options.groupInstanceId),
     checkCrcs: booleanOption('checkCrcs', options.checkCrcs),
     clientRack: options.clientRack === undefined ? '' : nameOption('clientRack', options.clientRack),
+    decoder: decoderOption(options),
+    metadataMaxAgeMs: integerOption(options, 'metadataMaxAgeMs', 300_000, 1),
+    defaultApiTimeoutMs: integerOption(options, 'defaultApiTimeoutMs', 60_000, 1),
     requestTimeoutMs: integerOption(options, 'requestTimeoutMs', 30_000, 1),
     retryBackoffMs: integerOption(options, 'retryBackoffMs', 100, 0),
     retryBackoffMaxMs: integerOption(options, 'retryBackoffMaxMs', 1_000, 0),
@@ -144,35 +142,45 @@ function nameOption(option: string, value: unknown): string {
   throw new ConfigError(option, value, `a string of 1 to ${GROUP_ID_BYTES_MAX} bytes`)
 }
 
-function topicsOption(topics: unknown): readonly string[] {
+/** @throws {ConfigError} naming `option` */
+export function topicSelection(option: string, topics: unknown): TopicSelection {
+  if (topics instanceof RegExp) return { pattern: topics }
   if (!Array.isArray(topics) || topics.length === 0 || topics.length > MAX_TOPICS) {
-    throw new ConfigError('topics', topics, `an array of 1 to ${MAX_TOPICS} topic names`)
+    throw new ConfigError(option, topics, `an array of 1 to ${MAX_TOPICS} topic names, or a RegExp`)
   }
-  for (const topic of topics as unknown[]) {
-    const isName = typeof topic === 'string' && topic.length <= TOPIC_NAME_LENGTH_MAX && TOPIC_NAME.test(topic)
-    if (!isName || topic === '.' || topic === '..') {
-      throw new ConfigError(
-        'topics',
-        topic,
-        `names of 1 to ${TOPIC_NAME_LENGTH_MAX} letters, digits, dots, underscores and hyphens`,
-      )
-    }
-  }
-  return [...new Set(topics as string[])]
+  for (const topic of topics as unknown[]) checkTopicName(option, topic)
+  return { topics: [...new Set(topics as string[])] }
 }
 
-function assignorsOption(names: unknown): readonly Assignor[] {
-  if (names === undefined) return [rangeAssignor, cooperativeStickyAssignor]
-  const allowed = `an array of ${Object.keys(ASSIGNORS)
-    .map((name) => `'${name}'`)
-    .join(' and ')}, at least one, each once`
-  if (!Array.isArray(names) || names.length === 0 || new Set(names).size < names.length) {
-    throw new ConfigError('partitionAssignors', names, allowed)
+/** @throws {ConfigError} naming `option` */
+export function checkTopicName(option: string, topic: unknown): void {
+  const isName = typeof topic === 'string' && topic.length <= TOPIC_NAME_LENGTH_MAX && TOPIC_NAME.test(topic)
+  if (isName && topic !== '.' && topic !== '..') return
+  throw new ConfigError(option, topic, `names of 1 to ${TOPIC_NAME_LENGTH_MAX} letters, digits, dots, underscores and hyphens`)
+}
+
+function autoOffsetResetOption(value: unknown): ResetStrategy | null {
+  const strategy = value === undefined ? LATEST : parseAutoOffsetReset(value)
+  if (strategy !== undefined) return strategy
+  const duration =
+    "'by_duration:' and an ISO-8601 duration of days, hours, minutes and seconds that is not negative, like 'by_duration:P7D'"
+  throw new ConfigError('autoOffsetReset', value, `'earliest' or 'latest' or 'none' or ${duration}`)
+}
+
+function decoderOption(options: ConsumerOptions<never, never>): DecoderOptions | null {
+  const { keyDeserializer, valueDeserializer, onDeserializationError = 'throw' } = options
+  for (const [option, value] of Object.entries({ keyDeserializer, valueDeserializer })) {
+    if (value !== undefined && typeof value !== 'function') throw new ConfigError(option, value, 'a function of the bytes')
   }
-  return (names as unknown[]).map((name) => {
-    if (typeof name === 'string' && Object.hasOwn(ASSIGNORS, name)) return ASSIGNORS[name as AssignorName]
-    throw new ConfigError('partitionAssignors', name, allowed)
-  })
+  if (onDeserializationError !== 'throw' && onDeserializationError !== 'skip' && typeof onDeserializationError !== 'function') {
+    throw new ConfigError('onDeserializationError', onDeserializationError, "'throw' or 'skip' or a function of the error")
+  }
+  if (keyDeserializer === undefined && valueDeserializer === undefined) return null
+  return {
+    keyDeserializer: keyDeserializer ?? null,
+    valueDeserializer: valueDeserializer ?? null,
+    onDeserializationError,
+  }
 }
 
 function booleanOption(option: string, value: unknown): boolean {

@@ -1,51 +1,55 @@
-import { KafkaError } from '@millrace/protocol'
+import type { KafkaError } from '@millrace/protocol'
 import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
+import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
-import type { ConsumerRecord } from './consumer-record.ts'
-import { EventSource, type CommittedOffset } from './events.ts'
-import type { ConsumerBatch } from './fetch/consumer-batch.ts'
+import { MetricsRecorder } from './consumer-metrics.ts'
+import { Delivery } from './delivery/delivery.ts'
+import { RecordDecoder } from './delivery/record-decoder.ts'
+import { mixedSubscription, noGroup, notAssigned, notSubscribed, unknownPosition } from './errors.ts'
+import { EventSource } from './events.ts'
 import { FetchLoop, type FetchListener } from './fetch/fetch-loop.ts'
-import type { Fetcher } from './fetch/fetcher.ts'
-import { PartitionCursor } from './fetch/partition-cursor.ts'
-import { Loading, RecordFeed } from './fetch/record-feed.ts'
-import { InHand } from './in-hand.ts'
-import { CLOSE_COMMIT_TIMEOUT_MS, MISSING_TOPIC_REFRESH_MS, POLL_CHECKS_PER_INTERVAL } from './limits.ts'
-import { ClassicMember } from './membership/classic-member.ts'
-import { MemberLoop, type MembershipListener } from './membership/member-loop.ts'
+import type { PartitionCursor } from './fetch/partition-cursor.ts'
+import { CLOSE_COMMIT_TIMEOUT_MS } from './limits.ts'
+import { createMembership } from './membership/create-membership.ts'
+import type { Membership, MemberIdentity, PartitionOwner, TopicSelection } from './membership/membership.ts'
 import { Committer } from './offsets/committer.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
-import { PositionResolver } from './offsets/position-resolver.ts'
+import type { QueryOptions } from './offsets/offset-queries.ts'
+import { PositionWaits } from './offsets/position-waits.ts'
+import { Positions, type PositionsListener } from './offsets/positions.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
-/** Joins membership, fetching, positions and commits; `Consumer` puts the loop's face on it. */
-export class ConsumerCore implements MembershipListener, FetchListener {
+/** A partition to read without a group's doing, and where to begin: else at the committed offset, or by `autoOffsetReset`. */
+export interface ManualPartition extends TopicPartition {
+  readonly offset?: number
+}
+
+/** Joins membership, fetching, positions, delivery and commits; `Consumer` is the face of it. */
+export class ConsumerCore implements PartitionOwner, FetchListener, PositionsListener {
   readonly events: EventSource
+  readonly assignment: Assignment = new Assignment()
+  readonly delivery: Delivery
+  readonly decoder: RecordDecoder | null
+  readonly positions: Positions
+  readonly offsets: GroupOffsets
+  readonly metrics: MetricsRecorder
+  /** Null without a group. */
+  readonly committer: Committer | null
   readonly #config: ConsumerConfig
   readonly #cluster: ClusterClient
   readonly #environment: Environment
   readonly #wake: () => void
-  readonly #member: ClassicMember
-  readonly #loop: MemberLoop
   readonly #fetches: FetchLoop
-  readonly #fetcher: Fetcher
-  readonly #feed: RecordFeed
-  readonly #inHand = new InHand()
-  readonly #committer: Committer
-  readonly #positions: PositionResolver
-  #cursors = new Map<string, PartitionCursor>()
+  readonly #positionWaits: PositionWaits
+  #membership: Membership | null = null
+  #selection: TopicSelection | null = null
+  #isManual = false
+  #isLeaving = false
   #isScheduled = false
   #isOver = false
-  /** Partitions whose position is to be looked for when the application asks for records again. */
-  #unlocated: PartitionCursor[] = []
-  #failure: KafkaError | null = null
-  #isLooking = false
   #timer: Timer | null = null
   #timerAt = Infinity
   #nextCommitAt = Infinity
-  /** When the application is looked at next: whether it asked for anything since. `Infinity` while it waits for us. */
-  #nextPollCheck = Infinity
-  #asked = 0
-  #askedBefore = 0
 
   /** @param wake called when there may be something to hand out, or a failure */
   constructor(config: ConsumerConfig, cluster: ClusterClient, environment: Environment, wake: () => void) {
@@ -53,102 +57,159 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     this.#cluster = cluster
     this.#environment = environment
     this.#wake = wake
-    this.events = new EventSource(config.groupId)
-    const rackId = config.clientRack === '' ? null : config.clientRack
-    this.#member = new ClassicMember({ ...config, rackId }, config, () => environment.random())
-    this.#loop = new MemberLoop(config.groupId, this.#member, cluster, this)
-    this.#fetches = new FetchLoop(config, cluster, this)
-    this.#fetcher = this.#fetches.fetcher
-    this.#feed = new RecordFeed(this.#fetcher, config.maxPollRecords)
-    const offsets = new GroupOffsets(cluster)
-    const now = (): number => environment.clock.now()
-    this.#committer = new Committer(config, offsets, this.#member, this.#inHand, this.events, now)
-    this.#positions = new PositionResolver(config, cluster, offsets)
-    cluster.onMetadata(() => this.#metadataChanged())
+    const { groupId } = config
+    this.events = new EventSource(groupId)
+    this.decoder =
+      config.decoder === null
+        ? null
+        : new RecordDecoder(config.decoder, (error) => this.events.emit('deserializationFailed', { error }))
+    this.metrics = new MetricsRecorder(() => this.#now())
+    this.#fetches = new FetchLoop(config, cluster, this.metrics, this)
+    this.delivery = new Delivery(this.#fetches.fetcher, config.maxPollRecords, config.maxPollIntervalMs, this.decoder, {
+      clock: environment.clock,
+      schedule: () => this.schedule(),
+      tryAgain: (cursor) => this.positions.tryAgain(cursor),
+      setPollDeadline: (deadline, now) => this.#membership?.setPollDeadline(deadline, now),
+    })
+    this.offsets = new GroupOffsets(cluster)
+    this.#positionWaits = new PositionWaits(environment.clock)
+    this.committer = groupId === null ? null : this.#newCommitter(groupId)
+    this.positions = new Positions(config, cluster, this.offsets, this)
+    cluster.onMetadata(() => this.#run())
+    if (config.selection !== null) this.subscribe(config.selection)
   }
 
-  get assignment(): readonly TopicPartition[] {
-    return [...this.#cursors.values()].map(({ topic, partition }) => ({ topic, partition }))
+  // ---- what to consume ----
+
+  /** @throws {KafkaError} NO_GROUP, MIXED_SUBSCRIPTION */
+  subscribe(selection: TopicSelection): void {
+    const { groupId } = this.#config
+    if (groupId === null) throw noGroup('subscribe')
+    if (this.#isLeaving) throw mixedSubscription('subscribe', 'is leaving its group')
+    if (this.#isManual) throw mixedSubscription('subscribe', 'has partitions by assign')
+    this.#selection = selection
+    if (this.#membership !== null) return this.#membership.subscribe(selection, this.#now())
+    this.#membership = createMembership({
+      config: { ...this.#config, groupId },
+      selection,
+      cluster: this.#cluster,
+      environment: this.#environment,
+      events: this.events,
+      owner: this,
+      observer: this.metrics,
+    })
   }
 
-  // ---- the loop's side ----
-
-  /** What was handed out last was handled. */
-  handled(): void {
-    this.#asked++
-    this.#inHand.release()
+  /** These too, where topics are subscribed to by name: a pattern, or whoever assigns, says by itself what is wanted. */
+  alsoSubscribe(topics: readonly string[]): void {
+    if (this.#membership === null || this.#selection === null || 'pattern' in this.#selection) return
+    const names = new Set([...this.#selection.topics, ...topics])
+    if (names.size > this.#selection.topics.length) this.subscribe({ topics: [...names] })
   }
 
-  /** What was handed out last was not handled: it will be handed out again. */
-  putBack(): void {
-    const { cursor, offset } = this.#inHand
-    if (cursor !== null && cursor.isActive) {
-      this.#feed.forget(cursor)
-      this.#fetcher.discard(cursor)
-      cursor.seek(offset, -1)
+  /** @throws {KafkaError} MIXED_SUBSCRIPTION */
+  assign(partitions: readonly ManualPartition[]): void {
+    if (this.#membership !== null) throw mixedSubscription('assign', 'is subscribed to topics, or has not left them')
+    this.#isManual = true
+    const wanted = new Map(partitions.map((one) => [`${one.topic} ${one.partition}`, one]))
+    const leaving = [...this.assignment.cursors()].filter(({ topic, partition }) => !wanted.has(`${topic} ${partition}`))
+    this.#giveUp(leaving)
+    for (const { topic, partition, offset } of wanted.values()) {
+      const known = this.assignment.get(topic, partition)
+      const cursor = known ?? this.assignment.add(topic, partition)
+      if (offset !== undefined) this.seek(cursor, offset, -1)
+      if (known === undefined) this.#begin(cursor)
     }
-    this.#inHand.release()
-    this.#schedule()
+    this.schedule()
   }
 
-  /** @throws {KafkaError} that stops the consumer, or {UnreadableRecordError} */
-  pullRecord(): ConsumerRecord | Loading | null {
-    this.#check()
-    const record = this.#feed.nextRecord()
-    if (this.#fetcher.hasRoom) this.#schedule()
-    if (record === null || record instanceof Loading) return record
-    this.#inHand.take(this.#feed.cursor, record.offset)
-    if (this.#nextPollCheck === Infinity) this.#watchApplication()
-    return record
+  /** Resolves when the group knows, if there is one. */
+  async unsubscribe(): Promise<void> {
+    const membership = this.#membership
+    const cursors = [...this.assignment.cursors()]
+    this.#isManual = false
+    if (membership === null) return this.#giveUp(cursors)
+    for (const cursor of cursors) this.#drop(cursor)
+    await this.commitAtEnd(cursors)
+    this.#isLeaving = true
+    await membership.leave('the consumer unsubscribed')
+    this.#isLeaving = false
+    this.#membership = null
+    for (const cursor of cursors) this.#gone(cursor)
   }
 
-  /** @throws {KafkaError} that stops the consumer, or {UnreadableRecordError} */
-  pullBatch(): ConsumerBatch | Loading | null {
-    this.#check()
-    const batch = this.#feed.nextBatch()
-    if (this.#fetcher.hasRoom) this.#schedule()
-    if (batch === null || batch instanceof Loading) return batch
-    this.#inHand.take(this.#feed.cursor, batch.firstOffset)
-    if (this.#nextPollCheck === Infinity) this.#watchApplication()
-    return batch
+  /** @throws {KafkaError} NOT_SUBSCRIBED when nothing can ever come */
+  expectSubscription(): void {
+    if ((this.#membership === null || this.#isLeaving) && !this.#isManual) throw notSubscribed()
   }
+
+  get subscription(): readonly string[] {
+    return this.#membership?.topics ?? []
+  }
+
+  // ---- positions ----
+
+  seek(cursor: PartitionCursor, offset: number, epoch: number): void {
+    this.#move(cursor, () => cursor.seek(offset, epoch))
+    if (epoch >= 0) this.positions.validate(cursor)
+  }
+
+  /** The position is known after an answer. */
+  seekBy(cursor: PartitionCursor, reset: NonNullable<PartitionCursor['reset']>): void {
+    this.#move(cursor, () => cursor.resetBy(reset))
+    this.positions.pursue(cursor)
+  }
+
+  pause(cursor: PartitionCursor, isPaused: boolean): void {
+    cursor.isPaused = isPaused
+    if (isPaused) this.delivery.leave(cursor)
+    this.schedule()
+  }
+
+  /** As of the last fetch; null while the position or the end is not known. */
+  lagOf({ position, highWatermark, lastStableOffset }: PartitionCursor): number | null {
+    const end = this.#config.isolationLevel === 'read_committed' ? lastStableOffset : highWatermark
+    return position < 0 || end < 0 ? null : Math.max(0, end - position)
+  }
+
+  /** Waits until it is known. */
+  async position(cursor: PartitionCursor, { timeoutMs, signal }: QueryOptions): Promise<number> {
+    const limitMs = timeoutMs ?? this.#config.defaultApiTimeoutMs
+    const deadline = this.#now() + limitMs
+    for (;;) {
+      if (!cursor.isActive) throw notAssigned('position', cursor.topic, cursor.partition)
+      if (cursor.phase === 'fetching') return cursor.position
+      if (cursor.phase === 'failed') throw this.delivery.failureOf(cursor) ?? unknownPosition(cursor, limitMs)
+      if (this.#now() >= deadline) throw unknownPosition(cursor, limitMs)
+      await this.#positionWaits.next(deadline - this.#now(), signal)
+    }
+  }
+
+  #move(cursor: PartitionCursor, move: () => void): void {
+    this.delivery.discard(cursor)
+    move()
+    cursor.committed = -1
+    this.delivery.moved(cursor)
+    this.schedule()
+  }
+
+  // ---- the application's side ----
 
   /** The application waits for us, for as long as it takes. */
   idle(): void {
-    const now = this.#environment.clock.now()
-    this.#nextPollCheck = Infinity
-    if (this.#unlocated.length > 0) this.#settle(this.#locate(this.#unlocated.splice(0)))
-    this.#member.setPollDeadline(Infinity, now)
-    this.#member.start(now)
+    const now = this.#now()
+    this.#membership?.start(now)
     if (this.#nextCommitAt === Infinity && this.#config.enableAutoCommit)
       this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
-    this.#schedule()
-  }
-
-  commit(offsets: readonly CommittedOffset[] | undefined): Promise<void> {
-    if (offsets === undefined) return this.#committer.commitHandled(this.#cursors.values())
-    const chosen: Array<{ cursor: PartitionCursor; offset: number }> = []
-    for (const { topic, partition, offset } of offsets) {
-      const cursor = this.#cursors.get(keyOf(topic, partition))
-      if (cursor === undefined) return Promise.reject(notAssigned(topic, partition))
-      if (!Number.isSafeInteger(offset) || offset < 0) return Promise.reject(invalidOffset(topic, partition, offset))
-      chosen.push({ cursor, offset })
-    }
-    return this.#committer.commitOffsets(chosen)
+    this.schedule()
   }
 
   async close(): Promise<void> {
-    const cursors = [...this.#cursors.values()]
+    this.#isLeaving = true
+    const cursors = [...this.assignment.cursors()]
     for (const cursor of cursors) this.#drop(cursor)
-    if (this.#config.enableAutoCommit && this.#member.state !== 'failed') {
-      const late = Promise.withResolvers<void>()
-      const timer = this.#environment.clock.after(CLOSE_COMMIT_TIMEOUT_MS, late.resolve)
-      await Promise.race([this.#commitQuietly(cursors), late.promise])
-      timer.cancel()
-    }
-    this.#member.leave('the consumer is closed')
-    this.#loop.perform()
-    await this.#loop.leaving
+    await this.commitAtEnd(cursors)
+    await this.#membership?.leave('the consumer is closed')
     this.#isOver = true
     this.#fetches.close()
     this.#timer?.cancel()
@@ -157,42 +218,47 @@ export class ConsumerCore implements MembershipListener, FetchListener {
 
   // ---- the group's side ----
 
-  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const cursors = new Set<PartitionCursor>()
+  assigning(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) this.assignment.add(topic, partition)
+  }
+
+  assigned(partitions: readonly TopicPartition[], generationId: number): void {
+    this.metrics.rebalanced()
+    this.events.emit('assigned', { partitions, generationId })
     for (const { topic, partition } of partitions) {
-      const cursor = this.#cursors.get(keyOf(topic, partition))
-      if (cursor === undefined) continue
-      cursors.add(cursor)
-      this.#drop(cursor)
+      const cursor = this.assignment.get(topic, partition)
+      if (cursor !== undefined) this.#begin(cursor)
     }
-    await this.#inHand.freeOf(cursors)
-    if (this.#config.enableAutoCommit) await this.#commitQuietly(cursors)
+    this.schedule()
+  }
+
+  async revoking(partitions: readonly TopicPartition[]): Promise<void> {
+    const cursors = new Set(this.assignment.find(partitions))
+    for (const cursor of cursors) this.#drop(cursor)
+    this.#wake()
+    // Whoever closes or unsubscribes need not come back from what is in hand: it may be the one that does.
+    if (!this.#isLeaving) await this.delivery.inHand.freeOf(cursors)
+    if (this.#config.enableAutoCommit) await this.committer!.commitQuietly(cursors)
+  }
+
+  revoked(partitions: readonly TopicPartition[]): void {
+    for (const cursor of this.assignment.find(partitions)) this.#gone(cursor)
     this.events.emit('revoked', { partitions })
   }
 
   lost(partitions: readonly TopicPartition[], reason: string): void {
-    for (const { topic, partition } of partitions) {
-      const cursor = this.#cursors.get(keyOf(topic, partition))
-      if (cursor !== undefined) this.#drop(cursor)
+    for (const cursor of this.assignment.find(partitions)) {
+      this.#drop(cursor)
+      this.#gone(cursor)
     }
     this.events.emit('lost', { partitions, reason })
+    this.schedule()
   }
 
-  assigned(partitions: readonly TopicPartition[], generationId: number): void {
-    const cursors: PartitionCursor[] = []
-    for (const { topic, partition } of partitions) {
-      const cursor = new PartitionCursor(topic, partition)
-      cursors.push(cursor)
-      this.#cursors.set(keyOf(topic, partition), cursor)
-      this.#fetcher.add(cursor)
-    }
-    this.events.emit('assigned', { partitions, generationId })
-    if (cursors.length > 0) this.#settle(this.#locate(cursors))
-    this.#lookForMissingTopics()
-  }
-
+  /** What ended the membership is final; of anything else the application is told once, and may go on. */
   failed(error: KafkaError): void {
-    this.#failure ??= error
+    if (this.#isOver) return
+    this.delivery.fail(error, this.#membership?.status === 'failed')
     this.#wake()
   }
 
@@ -200,31 +266,45 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     this.#run()
   }
 
+  // ---- the log's side ----
+
   outOfRange(cursors: readonly PartitionCursor[]): void {
-    this.#settle(this.#resetPositions(cursors))
+    for (const cursor of cursors) {
+      cursor.resetBy(null)
+      this.positions.pursue(cursor)
+    }
+  }
+
+  newLeaders(cursors: readonly PartitionCursor[]): void {
+    for (const cursor of cursors) {
+      this.delivery.leave(cursor)
+      this.positions.validate(cursor)
+    }
+  }
+
+  settled(): void {
+    this.#positionWaits.wake()
+    this.#run()
+  }
+
+  positionFailed(cursor: PartitionCursor, error: KafkaError): void {
+    if (this.#isOver || !cursor.isActive) return
+    this.delivery.failPartition(cursor, error)
+    this.#positionWaits.wake()
+    this.#wake()
+  }
+
+  truncated({ topic, partition }: PartitionCursor, offset: number, divergentOffset: number | null): void {
+    this.events.emit('truncated', { topic, partition, offset, divergentOffset })
+  }
+
+  discard(cursor: PartitionCursor): void {
+    this.delivery.discard(cursor)
   }
 
   // ---- running ----
 
-  #check(): void {
-    if (this.#failure === null) return
-    const failure = this.#failure
-    // What ended the membership is final. Anything else may be gone when the application tries again.
-    if (this.#member.state !== 'failed') {
-      this.#failure = null
-      this.#tryPositionsAgain()
-    }
-    throw failure
-  }
-
-  /** Partitions whose position could not be found: the application knows by now, and may ask again. */
-  #tryPositionsAgain(): void {
-    const unknown = [...this.#cursors.values()].filter((cursor) => cursor.fetchOffset < 0)
-    for (const cursor of unknown) cursor.fetchOffset = cursor.position
-    this.#unlocated = unknown.filter((cursor) => cursor.position < 0)
-  }
-
-  #schedule(): void {
+  schedule(): void {
     if (this.#isScheduled || this.#isOver) return
     this.#isScheduled = true
     void Promise.resolve().then(() => {
@@ -235,21 +315,23 @@ export class ConsumerCore implements MembershipListener, FetchListener {
 
   #run(): void {
     if (this.#isOver) return
-    const now = this.#environment.clock.now()
-    if (now >= this.#nextPollCheck) this.#watchApplication()
-    this.#member.tick(now)
-    this.#loop.perform()
+    const now = this.#now()
+    this.delivery.watch.check(now, this.assignment.cursors())
+    this.#membership?.run(now)
     this.#fetches.run(now)
     if (now >= this.#nextCommitAt) {
       this.#nextCommitAt = now + this.#config.autoCommitIntervalMs
-      if (this.#member.state === 'stable') void this.#commitQuietly(this.#cursors.values())
+      if (this.#membership === null || this.#membership.status === 'stable')
+        void this.committer?.commitQuietly(this.assignment.cursors())
     }
     this.#wake()
     this.#arm(now)
   }
 
   #arm(now: number): void {
-    const deadline = Math.min(this.#member.deadline, this.#fetcher.deadline, this.#nextCommitAt, this.#nextPollCheck)
+    const membershipDeadline = this.#membership?.deadline ?? Infinity
+    const { nextCheck } = this.delivery.watch
+    const deadline = Math.min(membershipDeadline, this.#fetches.fetcher.deadline, this.#nextCommitAt, nextCheck)
     if (deadline >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = deadline
@@ -259,91 +341,55 @@ export class ConsumerCore implements MembershipListener, FetchListener {
     })
   }
 
-  /** The application has until the next look but `POLL_CHECKS_PER_INTERVAL` to ask for something. */
-  #watchApplication(): void {
-    const now = this.#environment.clock.now()
-    const { maxPollIntervalMs } = this.#config
-    if (this.#asked !== this.#askedBefore || this.#nextPollCheck === Infinity)
-      this.#member.setPollDeadline(now + maxPollIntervalMs, now)
-    this.#askedBefore = this.#asked
-    this.#nextPollCheck = now + Math.max(1, maxPollIntervalMs / POLL_CHECKS_PER_INTERVAL)
-    this.#schedule()
+  /** From now on it is fetched, once its position is known. */
+  #begin(cursor: PartitionCursor): void {
+    this.#fetches.fetcher.add(cursor)
+    this.positions.pursue(cursor)
   }
 
-  async #locate(cursors: readonly PartitionCursor[]): Promise<void> {
-    const unknown = new Set(cursors.map(({ topic }) => topic).filter((topic) => this.#cluster.topicId(topic) === undefined))
-    if (unknown.size > 0) await this.#cluster.refreshMetadata([...unknown])
-    await this.#positions.begin(cursors)
-  }
-
-  async #resetPositions(cursors: readonly PartitionCursor[]): Promise<void> {
-    // Not fetched until there is a new one.
-    const offsets = cursors.map((cursor) => cursor.fetchOffset)
-    for (const cursor of cursors) cursor.fetchOffset = -1
-    await this.#positions.reset(cursors, offsets)
-  }
-
-  #settle(work: Promise<void>): void {
-    work.then(
-      () => this.#run(),
-      (error: unknown) => {
-        if (!this.#isOver) this.failed(asKafkaError(error))
-      },
-    )
-  }
-
-  #metadataChanged(): void {
-    if (this.#isOver) return
-    this.#member.partitionsCounted(this.#loop.countsOf(this.#config.topics), this.#environment.clock.now())
-    this.#run()
-  }
-
-  /** A subscribed topic that is not there yet is looked for until it is, so that the leader can assign it. */
-  #lookForMissingTopics(): void {
-    const missing = this.#config.topics.filter((topic) => this.#cluster.partitionsFor(topic).length === 0)
-    if (missing.length === 0 || this.#isLooking) return
-    this.#isLooking = true
-    this.#cluster.sleep(MISSING_TOPIC_REFRESH_MS).then(async () => {
-      await this.#cluster.refreshMetadata(missing).catch(noop)
-      this.#isLooking = false
-      if (!this.#isOver) this.#lookForMissingTopics()
-    }, noop)
-  }
-
-  async #commitQuietly(cursors: Iterable<PartitionCursor>): Promise<void> {
-    try {
-      await this.#committer.commitHandled(cursors)
-    } catch (error) {
-      this.events.emit('commitFailed', { error: asKafkaError(error) })
-    }
-  }
-
-  /** Nothing of it is handed out from now on. */
+  /** Nothing of it is handed out from now on; what was handled may still be committed. */
   #drop(cursor: PartitionCursor): void {
-    this.#feed.forget(cursor)
-    this.#fetcher.remove(cursor)
-    this.#cursors.delete(keyOf(cursor.topic, cursor.partition))
+    this.delivery.remove(cursor)
+    this.assignment.leave(cursor)
+    this.#positionWaits.wake()
+  }
+
+  #gone(cursor: PartitionCursor): void {
+    cursor.isGone = true
+    this.assignment.remove(cursor)
+  }
+
+  /** Partitions by hand are nobody else's: what was handled is committed meanwhile. */
+  #giveUp(cursors: readonly PartitionCursor[]): void {
+    for (const cursor of cursors) this.#drop(cursor)
+    const { enableAutoCommit } = this.#config
+    const committed = this.committer === null || !enableAutoCommit ? Promise.resolve() : this.committer.commitQuietly(cursors)
+    void committed.then(() => cursors.forEach((cursor) => this.#gone(cursor)))
+    this.#wake()
+  }
+
+  /** What was handled of these, if commits are automatic; for a while, and failures are told as an event. */
+  async commitAtEnd(cursors: readonly PartitionCursor[]): Promise<void> {
+    if (!this.#config.enableAutoCommit || this.committer === null || this.#membership?.status === 'failed') return
+    const late = Promise.withResolvers<void>()
+    const timer = this.#environment.clock.after(CLOSE_COMMIT_TIMEOUT_MS, late.resolve)
+    await Promise.race([this.committer.commitQuietly(cursors), late.promise])
+    timer.cancel()
+  }
+
+  #newCommitter(groupId: string): Committer {
+    const identity = (): MemberIdentity | null => this.#membership?.identity ?? null
+    const membership = {
+      get identity() {
+        return identity()
+      },
+      refused: (code: number, used: MemberIdentity): 'retry' | 'final' =>
+        this.#membership?.refused(code, used, this.#now()) ?? 'final',
+    }
+    return new Committer(groupId, this.#config, this.#cluster, this.offsets, membership, this.events, this.metrics)
+  }
+
+  #now(): number {
+    return this.#environment.clock.now()
   }
 }
-
-function keyOf(topic: string, partition: number): string {
-  return `${topic} ${partition}`
-}
-
-function notAssigned(topic: string, partition: number): KafkaError {
-  return new KafkaError('NOT_ASSIGNED', `commit for ${topic}-${partition}: the partition is not assigned to this consumer`)
-}
-
-function invalidOffset(topic: string, partition: number, offset: unknown): KafkaError {
-  return new KafkaError(
-    'INVALID_OFFSET',
-    `commit for ${topic}-${partition}: ${String(offset)} is no offset; expected a whole number of at least 0`,
-  )
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
-}
-
-function noop(): void {}

@@ -1,5 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { KafkaError } from '@millrace/protocol'
+import type { RebalanceListenerError } from './membership/rebalance-listener.ts'
+import type { DeserializationError } from './errors.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 /** What happened to the consumer's partitions, for `consumer.on` and, with the group's id, on the channel `millrace:consumer:<event>`. */
@@ -14,11 +16,41 @@ export interface ConsumerEvents {
   readonly committed: { readonly offsets: readonly CommittedOffset[] }
   /** A commit that nobody waits for failed; the next one tries again. */
   readonly commitFailed: { readonly error: KafkaError }
+  /** A `rebalanceListener` threw, rejected or did not end in time. The rebalance went on. */
+  readonly rebalanceListenerFailed: { readonly error: RebalanceListenerError }
+  /**
+   * The group goes on without this member, or will soon, while the process lives. `session`: no heartbeat was answered for `sessionTimeoutMs`; others may
+   * own our partitions by now. `poll`: the application asked for nothing in `maxPollIntervalMs`. `fenced`: the coordinator put it out.
+   */
+  readonly zombie: { readonly cause: 'session' | 'poll' | 'fenced'; readonly reason: string; readonly silentMs: number }
+  /** This consumer leads the group, and a member's subscription cannot be read: it gets nothing, the others go on. */
+  readonly memberIgnored: { readonly memberId: string; readonly error: KafkaError }
+  /** A subscribed topic cannot be had (TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION); the others are consumed. Null: the coordinator does not say which. */
+  readonly topicRefused: { readonly topic: string | null; readonly error: KafkaError }
+  /**
+   * The log does not have any more what was read before `offset` (KIP-320). Reading goes on at `divergentOffset`, the first at which it differs, or where
+   * `autoOffsetReset` says when that is null.
+   */
+  readonly truncated: TopicPartition & { readonly offset: number; readonly divergentOffset: number | null }
+  /** A record was passed over, as `onDeserializationError` says. */
+  readonly deserializationFailed: { readonly error: DeserializationError }
+  /** A handler of `run` failed for this record, or in a batch for what begins here, and what is done about it; `target` is the retry or dead-letter topic. */
+  readonly handlerFailed: TopicPartition & {
+    readonly offset: number
+    readonly attempt: number
+    readonly action: 'retry' | 'retryTopic' | 'deadLetter' | 'skip' | 'stop'
+    readonly target: string | null
+    readonly error: unknown
+  }
 }
 
 export interface CommittedOffset extends TopicPartition {
   /** Of the next record to be handled. */
   readonly offset: number
+  /** Leader epoch of the record before it, with which a log that was truncated can be told (KIP-320). Default: unknown. */
+  readonly leaderEpoch?: number
+  /** Whatever the application wants to keep with the offset: at most 4096 bytes, unless the broker says otherwise. Default `''`. */
+  readonly metadata?: string
 }
 
 type Listener<Event> = (event: Event) => void
@@ -29,14 +61,21 @@ const CHANNELS = {
   lost: channel('millrace:consumer:lost'),
   committed: channel('millrace:consumer:committed'),
   commitFailed: channel('millrace:consumer:commitFailed'),
+  truncated: channel('millrace:consumer:truncated'),
+  deserializationFailed: channel('millrace:consumer:deserializationFailed'),
+  handlerFailed: channel('millrace:consumer:handlerFailed'),
+  rebalanceListenerFailed: channel('millrace:consumer:rebalanceListenerFailed'),
+  zombie: channel('millrace:consumer:zombie'),
+  memberIgnored: channel('millrace:consumer:memberIgnored'),
+  topicRefused: channel('millrace:consumer:topicRefused'),
 }
 
 /** Tells listeners and diagnostics channels; costs nothing when there are none. */
 export class EventSource {
-  readonly #groupId: string
+  readonly #groupId: string | null
   readonly #listeners = new Map<keyof ConsumerEvents, Set<Listener<never>>>()
 
-  constructor(groupId: string) {
+  constructor(groupId: string | null) {
     this.#groupId = groupId
   }
 

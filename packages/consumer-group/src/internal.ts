@@ -1,6 +1,8 @@
 export { cooperativeStickyAssignor } from './assignors/cooperative-sticky.ts'
 export { rangeAssignor } from './assignors/range.ts'
-export type { Assignment, Assignor, GroupMember, RebalanceProtocol } from './assignors/assignor.ts'
+export { roundRobinAssignor } from './assignors/round-robin.ts'
+export { stickyAssignor } from './assignors/sticky.ts'
+export type { Assignment } from './assignors/assignor.ts'
 export {
   decodeAssignment,
   decodeSubscription,

@@ -41,3 +41,42 @@ export const MISSING_TOPIC_REFRESH_MS = 1_000
 
 /** How long `close` waits for its commit. */
 export const CLOSE_COMMIT_TIMEOUT_MS = 5_000
+
+/** How long leaving a group waits for the application's listener (Java: DEFAULT_CLOSE_TIMEOUT_MS). */
+export const CLOSE_LISTENER_TIMEOUT_MS = 30_000
+
+/** Just below the largest size that glibc's thresholds adapt to: 32 MiB, its own header included. */
+export const FREED_MEMORY_HINT_BYTES = 33_488_896
+
+/** The most handlers that `run` may be told to have at once. */
+export const RUN_CONCURRENCY_MAX = 10_000
+
+/** Records of one partition that `run` takes beyond the first that is not over; at least twice the concurrency. */
+export const RUN_WINDOW_RECORDS = 1_000
+
+/** Bytes of one partition that `run` has taken and that are not over. */
+export const RUN_WINDOW_BYTES = 1_048_576
+
+/** The same over all partitions. */
+export const RUN_BYTES_MAX = 33_554_432
+
+/** Records of one partition that `run` handles in a row while handlers do not wait. */
+export const RUN_QUANTUM = 64
+
+/** A record that is not due for longer is given back, and read again then. */
+export const RUN_HOLD_MS = 1_000
+
+/** How often `run` tries again to send a record to a retry or dead-letter topic. */
+export const RUN_COPY_RETRIES = 3
+
+/** Retry topics of one `run`. */
+export const RUN_RETRY_TOPICS_MAX = 16
+
+/** Of the stack in a dead letter's header. */
+export const DEAD_LETTER_STACK_BYTES_MAX = 8_192
+
+/** Of the error's message in a dead letter's header. */
+export const DEAD_LETTER_MESSAGE_BYTES_MAX = 1_024
+
+/** Of the default of `drainTimeoutMs`: as Java's consumer has for `close`. */
+export const RUN_DRAIN_TIMEOUT_MS = 30_000

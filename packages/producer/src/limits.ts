@@ -76,9 +76,3 @@ export const METRIC_TOPICS_MAX = 1_000
 
 /** Brokers of which metrics are kept at most. */
 export const METRIC_NODES_MAX = 1_000
-
-/** Samples that rates, averages and maxima are taken from (Java: metrics.num.samples). */
-export const METRIC_SAMPLES = 2
-
-/** How long a sample lasts (Java: metrics.sample.window.ms). */
-export const METRIC_WINDOW_MS = 30_000

@@ -1,5 +1,5 @@
 import { METRIC_NODES_MAX } from './limits.ts'
-import { WindowedStat } from './windowed-stat.ts'
+import { WindowedStat } from '@millrace/client/internal'
 
 /** Java's group `producer-node-metrics`: what went to one broker, of Produce requests. */
 export interface ProducerNodeMetrics {

@@ -6,21 +6,6 @@ import { METRIC_NODES_MAX, METRIC_TOPICS_MAX } from './limits.ts'
 import { NodeMetricsRecorder } from './node-metrics.ts'
 import { Producer } from './producer.ts'
 import { TopicMetricsRecorder } from './topic-metrics.ts'
-import { WindowedStat } from './windowed-stat.ts'
-
-test('rates, averages and maxima are of the last samples, totals of all time', () => {
-  const stat = new WindowedStat()
-  expect([stat.rate(0), stat.average(0), stat.max(0), stat.total]).toEqual([0, Number.NaN, Number.NaN, 0])
-  stat.record(60, 0)
-  stat.record(30, 10_000)
-  expect([stat.rate(0), stat.average(10_000), stat.max(10_000)]).toEqual([3, 45, 60])
-  stat.record(10, 30_000)
-  expect([stat.rate(50_000), stat.max(50_000)]).toEqual([2, 60])
-  expect([stat.rate(60_000), stat.average(60_000), stat.max(60_000)]).toEqual([10 / 30, 10, 10])
-  stat.record(4, 60_000)
-  expect(stat.average(60_000)).toBe(7)
-  expect([stat.rate(200_000), stat.average(200_000), stat.total]).toEqual([0, Number.NaN, 104])
-})
 
 test("one object has Java's names, and counts what went out, what failed and what is held", async () => {
   await using broker = await Broker.start({ port: 0, config: { 'message.max.bytes': 10_000 } })

@@ -1,10 +1,10 @@
+import { WindowedStat } from '@millrace/client/internal'
 import type { Accumulator } from './accumulator.ts'
 import { BATCH_HEADER_BYTES } from './limits.ts'
 import { NodeMetricsRecorder, type ProducerNodeMetrics } from './node-metrics.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { ProduceCall } from './sender.ts'
 import { TopicMetricsRecorder, type ProducerTopicMetrics, type TopicTally } from './topic-metrics.ts'
-import { WindowedStat } from './windowed-stat.ts'
 
 const NANOSECONDS_PER_MS = 1e6
 

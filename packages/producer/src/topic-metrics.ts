@@ -1,5 +1,5 @@
 import { METRIC_TOPICS_MAX } from './limits.ts'
-import { WindowedStat } from './windowed-stat.ts'
+import { WindowedStat } from '@millrace/client/internal'
 
 /** Java's group `producer-topic-metrics`: one topic's share of what `ProducerMetrics` says of all. */
 export interface ProducerTopicMetrics {

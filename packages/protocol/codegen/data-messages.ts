@@ -36,6 +36,9 @@ export const SERVER_MESSAGES: ReadonlyMap<string, Owner> = new Map<string, Owner
     'ConsumerGroupTargetAssignmentMemberValue',
     'ConsumerGroupCurrentMemberAssignmentKey',
     'ConsumerGroupCurrentMemberAssignmentValue',
+    'ConsumerGroupPartitionMetadataKey',
+    'ConsumerGroupRegularExpressionKey',
+    'ConsumerGroupRegularExpressionValue',
     // __transaction_state
     'TransactionLogKey',
     'TransactionLogValue',

@@ -100,6 +100,11 @@ export class KafkaRecord {
     return this.#valueLength
   }
 
+  /** What it takes up in its batch, when that is not compressed. */
+  get sizeInBytes(): number {
+    return this.#end - this.#timestampAt
+  }
+
   /** Bytes of the key; -1 when it is null. */
   get keyLength(): number {
     return varintAt(this.batch.recordBytes, this.#keyLengthAt())

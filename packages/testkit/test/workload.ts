@@ -1,4 +1,4 @@
-import { Consumer, type AssignorName } from '@millrace/consumer-group'
+import { Consumer, type AssignorName, type ConsumerRecord, type PartitionStream } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
 import type { History, SeededRandom } from '@millrace/testkit'
 import { type SimCluster } from '@millrace/testkit'
@@ -56,7 +56,20 @@ export interface Group {
   readonly assignors: readonly AssignorName[]
 }
 
-/** A member of a group that handles one record at a time, at the pace of its seed. */
+/** Pausing is no trouble for anybody: the member keeps its partitions, and goes on with what it had. */
+async function pauseForAWhile(
+  cluster: SimCluster,
+  consumer: Consumer,
+  which: { readonly topic: string; readonly partition: number },
+  forMs: number,
+): Promise<void> {
+  const isOurs = (): boolean => consumer.assignment.some(({ partition }) => partition === which.partition)
+  if (isOurs()) consumer.pause([which])
+  await cluster.clock.sleep(forMs)
+  if (isOurs()) consumer.resume([which])
+}
+
+/** A member of a group that consumes in one of the ways there are, at the pace of its seed. */
 export function consume(cluster: SimCluster, history: History, name: string, group: Group): Member {
   const random: SeededRandom = cluster.random.fork()
   const consumer = new Consumer(
@@ -80,13 +93,29 @@ export function consume(cluster: SimCluster, history: History, name: string, gro
     for (const { topic, partition, offset } of offsets)
       history.committed(group.id, { partition: `${topic}-${partition}`, offset })
   })
-  const loop = async (): Promise<void> => {
-    for await (const record of consumer) {
-      const place = { partition: `${record.topic}-${record.partition}`, offset: record.offset }
-      history.polled(name, record.value!.toString(), place)
-      if (random.chance(0.1)) await cluster.clock.sleep(random.between(1, 100))
-    }
+  const handle = async ({ topic, partition, offset, value }: ConsumerRecord): Promise<void> => {
+    history.polled(name, value!.toString(), { partition: `${topic}-${partition}`, offset })
+    if (random.chance(0.1)) await cluster.clock.sleep(random.between(1, 100))
+    if (random.chance(0.02)) void pauseForAWhile(cluster, consumer, { topic, partition }, random.between(1, 3_000))
   }
+  const ways = {
+    records: async (): Promise<void> => {
+      for await (const record of consumer) await handle(record)
+    },
+    batches: async (): Promise<void> => {
+      for await (const batch of consumer.batches()) for (const record of batch) await handle(record)
+    },
+    partitions: async (): Promise<void> => {
+      const streams: Promise<void>[] = []
+      const drain = async (stream: PartitionStream): Promise<void> => {
+        for await (const record of stream) await handle(record)
+      }
+      for await (const stream of consumer.partitions()) streams.push(drain(stream))
+      await Promise.all(streams)
+    },
+    run: (): Promise<void> => consumer.run({ eachRecord: handle, concurrency: 2 }),
+  }
+  const loop = ways[random.pick(['records', 'batches', 'partitions', 'run'] as const)]
   return {
     name,
     done: loop(),

@@ -1,7 +1,7 @@
-import { ConfigType, only, oneOf, whole, type ConfigDefinition } from './config-types.ts'
+import { ConfigType, listOf, only, oneOf, whole, type ConfigDefinition } from './config-types.ts'
 import { TOPIC_CONFIGS } from './topic-config-definitions.ts'
 
-const { BOOLEAN, INT, LONG } = ConfigType
+const { BOOLEAN, INT, LONG, STRING } = ConfigType
 
 /** Settings of the broker itself: Kafka's names and defaults, except where the comment says otherwise. */
 const OWN: readonly ConfigDefinition[] = [
@@ -10,6 +10,14 @@ const OWN: readonly ConfigDefinition[] = [
   // One node: anything above 1 could never be met.
   only('default.replication.factor', INT, '1'),
   whole('fetch.max.bytes', INT, '57671680', 1024),
+  // 1000 in Kafka, where the second member of a new group hears of its partitions a heartbeat later.
+  whole('group.consumer.assignment.interval.ms', INT, '0', 0),
+  listOf('group.consumer.assignors', ['uniform', 'range'], 'uniform,range'),
+  whole('group.consumer.heartbeat.interval.ms', INT, '5000', 1),
+  whole('group.consumer.max.size', INT, '10000', 1, 10_000),
+  oneOf('group.consumer.migration.policy', STRING, ['bidirectional', 'upgrade', 'downgrade', 'disabled'], 'bidirectional'),
+  whole('group.consumer.regex.refresh.interval.ms', INT, '600000', 10_000),
+  whole('group.consumer.session.timeout.ms', INT, '45000', 1),
   // 3000 in Kafka; an embedded broker has no reason to let a new group wait.
   whole('group.initial.rebalance.delay.ms', INT, '0', 0),
   whole('group.max.session.timeout.ms', INT, '1800000', 1),

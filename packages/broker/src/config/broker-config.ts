@@ -1,6 +1,9 @@
 import { ConfigError } from '@millrace/protocol'
 import { BROKER_CONFIG_BY_NAME } from './broker-config-definitions.ts'
-import { toNumber } from './config-types.ts'
+import { listItems, toNumber } from './config-types.ts'
+
+/** Which way groups with members may move between the classic and the consumer protocol. */
+export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled'
 
 /** A broker's settings, validated. Fixed for the life of the broker. */
 export interface BrokerConfig {
@@ -17,6 +20,15 @@ export interface BrokerConfig {
   readonly groupMinSessionTimeoutMs: number
   readonly groupMaxSessionTimeoutMs: number
   readonly groupMaxSize: number
+  /** `group.consumer.assignment.interval.ms`: 0 here, 1 s in Kafka. */
+  readonly consumerGroupAssignmentIntervalMs: number
+  /** `group.consumer.assignors`: names of the server's assignors; the first is for groups whose members ask for none. */
+  readonly consumerGroupAssignors: readonly string[]
+  readonly consumerGroupHeartbeatIntervalMs: number
+  readonly consumerGroupMaxSize: number
+  readonly consumerGroupMigrationPolicy: MigrationPolicy
+  readonly consumerGroupRegexRefreshIntervalMs: number
+  readonly consumerGroupSessionTimeoutMs: number
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckIntervalMs: number
   readonly offsetMetadataMaxBytes: number
@@ -70,6 +82,13 @@ function resolve(given: ReadonlyMap<string, string>): BrokerConfig {
     groupMinSessionTimeoutMs: number('group.min.session.timeout.ms'),
     groupMaxSessionTimeoutMs: number('group.max.session.timeout.ms'),
     groupMaxSize: number('group.max.size'),
+    consumerGroupAssignmentIntervalMs: number('group.consumer.assignment.interval.ms'),
+    consumerGroupAssignors: listItems(brokerValue(given, 'group.consumer.assignors')),
+    consumerGroupHeartbeatIntervalMs: number('group.consumer.heartbeat.interval.ms'),
+    consumerGroupMaxSize: number('group.consumer.max.size'),
+    consumerGroupMigrationPolicy: brokerValue(given, 'group.consumer.migration.policy') as MigrationPolicy,
+    consumerGroupRegexRefreshIntervalMs: number('group.consumer.regex.refresh.interval.ms'),
+    consumerGroupSessionTimeoutMs: number('group.consumer.session.timeout.ms'),
     offsetsRetentionMs: number('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: number('offsets.retention.check.interval.ms'),
     offsetMetadataMaxBytes: number('offset.metadata.max.bytes'),

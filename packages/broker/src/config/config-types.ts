@@ -53,6 +53,21 @@ export function oneOf(name: string, type: ConfigType, values: readonly string[],
   return { name, type, defaultValue, allowed, check: (given) => (values.includes(given.trim()) ? null : allowed) }
 }
 
+/** Some of these names, each at most once and at least one, parted by commas. */
+export function listOf(name: string, values: readonly string[], defaultValue: string): ConfigDefinition {
+  const allowed = `one or more of ${values.join(', ')}, parted by commas`
+  const check = (given: string): string | null => {
+    const items = listItems(given)
+    const isRight = new Set(items).size === items.length && items.every((item) => values.includes(item))
+    return isRight ? null : allowed
+  }
+  return { name, type: ConfigType.LIST, defaultValue, allowed, check }
+}
+
+export function listItems(value: string): string[] {
+  return value.split(',').map((item) => item.trim())
+}
+
 /** The value of a number that `whole` accepted, within what JavaScript counts exactly. */
 export function toNumber(value: string): number {
   const number = BigInt(value.trim())

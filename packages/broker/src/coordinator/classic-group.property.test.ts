@@ -7,6 +7,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../test/core-fixtures.ts'
 import { SESSION_TIMEOUT_MS, TestMember } from '../../test/group-requests.ts'
+import type { ClassicGroup } from './classic-group.ts'
 import { MemoryStorage } from '../storage/memory-storage.ts'
 
 const MEMBERS = 4
@@ -114,7 +115,7 @@ class Group {
     this.broker = startBroker({ storage: this.storage, random: this.random })
     for (const actor of this.actors) actor.reconnect(this.broker)
     // A generation that no leader had assigned is not in the log.
-    this.generation = this.broker.core.services.groups.group('g')?.generation ?? 0
+    this.generation = classicGroup(this.broker)?.generation ?? 0
   }
 
   /** Takes in the answers and checks what must always hold. */
@@ -132,7 +133,7 @@ class Group {
       }
       assert(!actor.member.client.isClosed, 'the broker cut a connection')
     }
-    const group = this.broker.core.services.groups.group('g')
+    const group = classicGroup(this.broker)
     if (group === undefined) return
     assert(group.generation >= this.generation, 'a generation went back')
     this.generation = group.generation
@@ -168,7 +169,7 @@ test('whatever members did before, once they behave the group is stable with all
       for (const action of steps) group.apply(action)
       group.settle()
       expect(defects).toEqual([])
-      const state = group.broker.core.services.groups.group('g')!
+      const state = classicGroup(group.broker)!
       expect([state.state, state.members.size]).toEqual(['Stable', MEMBERS])
       expect(new Set(group.actors.map(({ member }) => member.id))).toEqual(new Set(state.members.keys()))
       expect(group.actors.map(({ member }) => member.heartbeat(state.generation))).toEqual(Array(MEMBERS).fill(0))
@@ -176,6 +177,12 @@ test('whatever members did before, once they behave the group is stable with all
     { numRuns: 300 },
   )
 })
+
+function classicGroup(broker: TestBroker): ClassicGroup | undefined {
+  const group = broker.core.services.groups.group('g')
+  assert(group?.type !== 'consumer', 'no member came by the consumer protocol')
+  return group
+}
 
 function seededRandom(): () => number {
   let seed = 1

@@ -34,6 +34,7 @@ export interface GroupSnapshot {
  * happens is decided in classic-membership.ts; here are only the transitions.
  */
 export class ClassicGroup {
+  readonly type = 'classic'
   readonly id: string
   /** In order of joining; the first becomes leader. */
   readonly members: Map<string, ClassicMember> = new Map()
@@ -313,6 +314,14 @@ export class ClassicGroup {
       protocolName: this.#protocol,
       assignment,
     }
+  }
+
+  /** A consumer group takes its place: no timer of it must fire any more. */
+  retire(): void {
+    this.joinDeadline?.cancel()
+    this.syncDeadline?.cancel()
+    for (const { session } of this.members.values()) session?.cancel()
+    for (const id of this.pendingJoin.keys()) this.#forgetPending(id)
   }
 
   #forgetPending(memberId: string): void {

@@ -8,10 +8,8 @@ import { randomJavaUuid } from '../metadata/uuid.ts'
 import type { ClassicGroup } from './classic-group.ts'
 import { ClassicMember, keepProtocols } from './classic-member.ts'
 import type { Rebalance } from './rebalance.ts'
-import { joinError, syncError } from './replies.ts'
+import { joinError, MEMBER_ID_REQUIRED_SINCE, syncError } from './replies.ts'
 
-/** JoinGroup v4 and up: a member without an id is given one first and joins with it (KIP-394). */
-const MEMBER_ID_REQUIRED_SINCE = 4
 /** JoinGroup v9 and up: a static leader that came back is told to leave the assignment alone (KIP-814). */
 const SKIP_ASSIGNMENT_SINCE = 9
 

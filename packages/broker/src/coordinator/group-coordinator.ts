@@ -1,19 +1,31 @@
 import { ErrorCode } from '@millrace/protocol'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import { ConsumerGroup, tombstonesOf } from '../consumer-groups/consumer-group.ts'
+import { encodeConsumerRecord, type ConsumerRecord } from '../consumer-groups/consumer-records.ts'
+import type { GroupChange } from '../consumer-groups/group-change.ts'
+import { GroupError } from '../consumer-groups/group-error.ts'
+import { makeConsumerGroups, type ConsumerGroups } from '../consumer-groups/consumer-groups.ts'
+import { TopicMetadata, type TopicsView } from '../consumer-groups/topic-metadata.ts'
 import type { BrokerEvents } from '../core/broker-events.ts'
 import { Deadlines } from '../core/deadlines.ts'
-import type { Topic } from '../core/topic-registry.ts'
 import type { JournalRecord } from '../metadata/journal.ts'
 import { ClassicGroup } from './classic-group.ts'
 import { ClassicMembership } from './classic-membership.ts'
 import { GroupOffsets } from './group-offsets.ts'
+import { GroupRequests } from './group-requests.ts'
 import { decodeOffsetsRecord, groupRecord, groupTombstone, offsetRecord, type CommittedOffset } from './offset-records.ts'
 import type { OffsetsTopic } from './offsets-topic.ts'
 import { Rebalance } from './rebalance.ts'
 import { RollUp } from './roll-up.ts'
 
+/** A group of the classic protocol, or one of KIP-848. */
+export type Group = ClassicGroup | ConsumerGroup
+
 export interface GroupCoordinatorDependencies {
   readonly config: BrokerConfig
+  readonly topics: TopicsView
+  /** Goes up with every change of the topics. */
+  readonly metadataVersion: () => number
   readonly random: () => number
   readonly events: BrokerEvents
   readonly log: OffsetsTopic
@@ -29,13 +41,15 @@ export interface OffsetToCommit {
 
 /** The owner of all groups and their offsets. Every change is in the offsets topic before a client hears of it. */
 export class GroupCoordinator {
-  readonly membership: ClassicMembership
+  readonly requests: GroupRequests
   readonly #config: BrokerConfig
   readonly #events: BrokerEvents
   readonly #log: OffsetsTopic
   readonly #deadlines: Deadlines
   readonly #rebalance: Rebalance
-  readonly #groups = new Map<string, ClassicGroup>()
+  readonly #groups = new Map<string, Group>()
+  readonly #metadata: TopicMetadata
+  readonly #consumerGroups: ConsumerGroups
   readonly #offsets = new GroupOffsets()
   readonly #rollUp: RollUp
 
@@ -49,7 +63,22 @@ export class GroupCoordinator {
       this.append(group.id, [groupRecord(group, assignments)], now),
     )
     this.#rollUp = new RollUp({ log, events, deadlines: this.#deadlines, groups: this.#groups, offsets: this.#offsets })
-    this.membership = new ClassicMembership(this.#rebalance, random, config.groupMaxSize)
+    this.#metadata = new TopicMetadata(dependencies.topics, dependencies.metadataVersion)
+    this.#consumerGroups = makeConsumerGroups({
+      config,
+      random,
+      metadata: this.#metadata,
+      deadlines: this.#deadlines,
+      find: (id) => this.#groups.get(id),
+      commit: (change, now) => this.#commitChange(change, now),
+      downgraded: (group, rebalance, now) => this.#downgraded(group, rebalance, now),
+    })
+    this.requests = new GroupRequests({
+      ...this.#consumerGroups,
+      classic: new ClassicMembership(this.#rebalance, random, config.groupMaxSize),
+      find: (id) => this.#groups.get(id),
+      createClassic: (id, now) => this.createGroup(id, now),
+    })
   }
 
   /** When `tick` has something to do; Infinity when there is nothing. */
@@ -71,9 +100,14 @@ export class GroupCoordinator {
       const record = key === null ? null : decodeOffsetsRecord(key, value)
       if (record === null) return
       if (record.type === 'group') this.#replayGroup(record.group, record.value, now)
-      else this.#replayOffset(record.group, record.topic, record.partition, record.value, now)
+      else if (record.type === 'offset') this.#replayOffset(record.group, record.topic, record.partition, record.value, now)
+      else this.#replayConsumer(record)
     })
     for (const group of this.#groups.values()) {
+      if (group.type === 'consumer') {
+        this.#consumerGroups.consumer.restored(group, now)
+        continue
+      }
       for (const member of group.members.values()) this.#rebalance.extendSession(group, member, now)
       if (group.members.size > this.#config.groupMaxSize) this.#rebalance.begin(group, now)
     }
@@ -85,20 +119,24 @@ export class GroupCoordinator {
     return this.#log.ensure(now) ? ErrorCode.NONE : ErrorCode.COORDINATOR_NOT_AVAILABLE
   }
 
-  groups(): Iterable<ClassicGroup> {
+  groups(): Iterable<Group> {
     return this.#groups.values()
   }
 
-  group(id: string): ClassicGroup | undefined {
+  group(id: string): Group | undefined {
     return this.#groups.get(id)
   }
 
-  /** The group, made if need be. A new one is in the offsets topic when this returns; else an error code is returned. */
+  /**
+   * The classic group, made if need be, also in place of a consumer group without members. A new one is in the offsets topic when this
+   * returns; else an error code is returned.
+   */
   createGroup(id: string, now: number): ClassicGroup | number {
     const known = this.#groups.get(id)
-    if (known !== undefined) return known
+    if (known?.type === 'classic') return known
     const group = new ClassicGroup(id, now)
-    const error = this.append(id, [groupRecord(group, new Map())], now)
+    const ended = known === undefined ? [] : [...tombstonesOf(known)].map(encodeConsumerRecord)
+    const error = this.append(id, [...ended, groupRecord(group, new Map())], now)
     if (error !== ErrorCode.NONE) return error
     this.#groups.set(id, group)
     return group
@@ -134,15 +172,25 @@ export class GroupCoordinator {
     if (group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
     const partitions = [...this.#allPartitions(groupId)]
     const records = partitions.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null))
-    const error = this.append(groupId, [...records, groupTombstone(groupId)], now)
+    const tombstones = group.type === 'classic' ? [groupTombstone(groupId)] : [...tombstonesOf(group)].map(encodeConsumerRecord)
+    const error = this.append(groupId, [...records, ...tombstones], now)
     if (error !== ErrorCode.NONE) return error
     for (const { topic, partition } of partitions) this.#offsets.delete(groupId, topic, partition)
     this.#forget(group, now)
     return ErrorCode.NONE
   }
 
+  /** A topic is new, or has more partitions: groups that subscribe to it assign anew at their members' next heartbeats. */
+  topicChanged(topic: string, isNew: boolean): void {
+    this.#metadata.changed(topic, isNew)
+    for (const group of this.#groups.values()) {
+      if (group.type === 'consumer' && group.isSubscribedTo(topic)) group.metadataIsStale = true
+    }
+  }
+
   /** A topic is gone, and with it what was committed for it; a later topic of the same name starts anew. */
-  topicDeleted(topic: Topic, now: number): void {
+  topicDeleted(topic: { readonly name: string }, now: number): void {
+    this.topicChanged(topic.name, false)
     for (const groupId of this.#offsets.groupIds()) {
       const partitions = [...(this.#offsets.of(groupId).get(topic.name)?.keys() ?? [])]
       this.deleteOffsets(
@@ -158,7 +206,8 @@ export class GroupCoordinator {
     for (const group of this.#groups.values()) {
       const expired = [...this.#expired(group, now)]
       if (expired.length > 0 && this.deleteOffsets(group.id, expired, now) !== ErrorCode.NONE) continue
-      if (group.state === 'Empty' && group.pendingJoin.size === 0 && !this.#offsets.has(group.id)) this.deleteGroup(group.id, now)
+      const isAwaited = group.type === 'classic' && group.pendingJoin.size > 0
+      if (group.state === 'Empty' && !isAwaited && !this.#offsets.has(group.id)) this.deleteGroup(group.id, now)
     }
   }
 
@@ -175,15 +224,12 @@ export class GroupCoordinator {
     }
   }
 
-  /** GroupMetadataManager's and ClassicGroup.offsetExpirationCondition: which commits are past their time. */
-  *#expired(group: ClassicGroup, now: number): Iterable<{ topic: string; partition: number }> {
-    const simple = group.protocolType === null
-    const emptySince = group.state === 'Empty' && !simple && group.stateTimestamp !== -1 ? group.stateTimestamp : null
-    const mayExpire =
-      simple ||
-      group.state === 'Empty' ||
-      (group.state === 'Stable' && group.usesConsumerProtocol && group.subscribedTopics !== null)
-    if (!mayExpire) return
+  /** ClassicGroup.offsetExpirationCondition and ConsumerGroup's: which commits are past their time. */
+  *#expired(group: Group, now: number): Iterable<{ topic: string; partition: number }> {
+    if (group.type === 'classic' && !mayExpire(group)) return
+    const simple = group.type === 'classic' && group.protocolType === null
+    const isEmptied = group.type === 'classic' && group.state === 'Empty' && !simple && group.stateTimestamp !== -1
+    const emptySince = isEmptied ? group.stateTimestamp : null
     for (const [topic, partitions] of this.#offsets.of(group.id)) {
       if (!simple && group.isSubscribedTo(topic)) continue
       for (const [partition, commit] of partitions) {
@@ -214,10 +260,33 @@ export class GroupCoordinator {
     this.#offsets.set(groupId, topic, partition, commit)
   }
 
-  #forget(group: ClassicGroup, now: number): void {
+  #replayConsumer(record: ConsumerRecord): void {
+    const known = this.#groups.get(record.group)
+    if (known?.type !== 'consumer' && record.value === null) return
+    // What only holds offsets has no record of its own: its commits may precede the group's first record.
+    const group = known?.type === 'consumer' ? known : new ConsumerGroup(record.group)
+    group.apply(record)
+    if (record.type === 'epoch' && record.value === null) this.#groups.delete(record.group)
+    else this.#groups.set(record.group, group)
+  }
+
+  #commitChange(change: GroupChange, now: number): void {
+    const error = this.append(change.id, change.records, now)
+    if (error !== ErrorCode.NONE) throw new GroupError(error, `The state of group ${change.id} could not be stored.`)
+    if (change.records.length > 0) this.#groups.set(change.id, change.successor ?? change.group)
+    change.finish(now)
+  }
+
+  #downgraded(group: ClassicGroup, rebalance: boolean, now: number): void {
+    for (const member of group.members.values()) this.#rebalance.extendSession(group, member, now)
+    if (rebalance) this.#rebalance.prepare(group, now)
+  }
+
+  #forget(group: Group, now: number): void {
+    this.#groups.delete(group.id)
+    if (group.type === 'consumer') return
     group.transitionTo('Dead', now)
     for (const id of group.pendingJoin.keys()) group.remove(id)
-    this.#groups.delete(group.id)
   }
 
   #scheduleExpiry(now: number): void {
@@ -226,4 +295,10 @@ export class GroupCoordinator {
       this.#scheduleExpiry(at)
     })
   }
+}
+
+/** A group of the consumer protocol without members, or with members that do not subscribe to the topic, lets go of offsets in time. */
+function mayExpire(group: ClassicGroup): boolean {
+  if (group.protocolType === null || group.state === 'Empty') return true
+  return group.state === 'Stable' && group.usesConsumerProtocol && group.subscribedTopics !== null
 }

@@ -4,6 +4,7 @@ import { decodeGroupMetadataKey, encodeGroupMetadataKey, GROUP_METADATA_KEY_TYPE
 import { decodeGroupMetadataValue, encodeGroupMetadataValue } from '../generated/group-metadata-value.ts'
 import { decodeOffsetCommitKey, encodeOffsetCommitKey, OFFSET_COMMIT_KEY_TYPE } from '../generated/offset-commit-key.ts'
 import { decodeOffsetCommitValue, encodeOffsetCommitValue } from '../generated/offset-commit-value.ts'
+import { decodeConsumerRecord, type ConsumerRecord } from '../consumer-groups/consumer-records.ts'
 import type { JournalRecord } from '../metadata/journal.ts'
 import type { ClassicGroup, GroupSnapshot } from './classic-group.ts'
 import { ClassicMember } from './classic-member.ts'
@@ -39,6 +40,7 @@ export type OffsetsRecord =
       readonly value: CommittedOffset | null
     }
   | { readonly type: 'group'; readonly group: string; readonly value: GroupSnapshot | null }
+  | ConsumerRecord
 
 export function offsetRecord(group: string, topic: string, partition: number, commit: CommittedOffset | null): JournalRecord {
   const key = keyed(OFFSET_COMMIT_KEY_TYPE, (writer) => encodeOffsetCommitKey(writer, { group, topic, partition }, KEY_VERSION))
@@ -86,7 +88,7 @@ export function groupTombstone(group: string): JournalRecord {
   return { key: groupKey(group), value: null }
 }
 
-/** Returns null for records of a kind that this broker does not serve (members of KIP-848, share and streams groups). Throws ProtocolError. */
+/** Returns null for records of a kind that this broker does not serve (share and streams groups). Throws ProtocolError. */
 export function decodeOffsetsRecord(key: Buffer, value: Buffer | null): OffsetsRecord | null {
   const reader = new Reader(key)
   const type = reader.int16()
@@ -98,7 +100,7 @@ export function decodeOffsetsRecord(key: Buffer, value: Buffer | null): OffsetsR
     const { group } = decodeGroupMetadataKey(reader, KEY_VERSION)
     return { type: 'group', group, value: value === null ? null : decodeGroup(value) }
   }
-  return null
+  return decodeConsumerRecord(type, reader, value)
 }
 
 function decodeCommit(value: Buffer): CommittedOffset {

@@ -4,6 +4,8 @@ import type { SyncGroupResponse } from '@millrace/protocol/apis/sync-group'
 const EMPTY: Buffer = Buffer.alloc(0)
 
 export const NO_GENERATION = -1
+/** JoinGroup v4 and up: a member without an id is given one first and joins with it (KIP-394). */
+export const MEMBER_ID_REQUIRED_SINCE = 4
 
 export function joinError(errorCode: number, memberId: string): JoinGroupResponse {
   return {

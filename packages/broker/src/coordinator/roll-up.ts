@@ -2,7 +2,9 @@ import type { BrokerEvents } from '../core/broker-events.ts'
 import type { Deadlines } from '../core/deadlines.ts'
 import { ROLL_UP_BATCH_RECORDS, ROLL_UP_GROWTH, ROLL_UP_MIN_BYTES, ROLL_UP_RETRY_MS } from '../limits.ts'
 import type { JournalRecord } from '../metadata/journal.ts'
-import type { ClassicGroup } from './classic-group.ts'
+import { recordsOf } from '../consumer-groups/consumer-group.ts'
+import { encodeConsumerRecord } from '../consumer-groups/consumer-records.ts'
+import type { Group } from './group-coordinator.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { groupRecord, offsetRecord } from './offset-records.ts'
 import type { OffsetsTopic } from './offsets-topic.ts'
@@ -11,7 +13,7 @@ export interface RollUpDependencies {
   readonly log: OffsetsTopic
   readonly events: BrokerEvents
   readonly deadlines: Deadlines
-  readonly groups: ReadonlyMap<string, ClassicGroup>
+  readonly groups: ReadonlyMap<string, Group>
   readonly offsets: GroupOffsets
 }
 
@@ -52,7 +54,7 @@ export class RollUp {
   #run(partition: number, now: number): void {
     const groups = [...this.#deps.groups.values()].filter(({ id }) => this.#deps.log.partitionOf(id) === partition)
     // What the log says of a group amid a rebalance is not what is in memory.
-    const busy = groups.some(({ state }) => state !== 'Stable' && state !== 'Empty')
+    const busy = groups.some(({ type, state }) => type === 'classic' && state !== 'Stable' && state !== 'Empty')
     if (busy) return this.#schedule(partition, now + ROLL_UP_RETRY_MS)
     const journal = this.#deps.log.journal(partition)
     const start = journal.nextOffset
@@ -67,9 +69,10 @@ export class RollUp {
     this.#limits.set(partition, Math.max(bytes + ROLL_UP_MIN_BYTES, bytes * ROLL_UP_GROWTH))
   }
 
-  *#state(groups: readonly ClassicGroup[]): Iterable<JournalRecord> {
+  *#state(groups: readonly Group[]): Iterable<JournalRecord> {
     for (const group of groups) {
-      yield groupRecord(group, new Map())
+      if (group.type === 'classic') yield groupRecord(group, new Map())
+      else for (const record of recordsOf(group)) yield encodeConsumerRecord(record)
       for (const [topic, partitions] of this.#deps.offsets.of(group.id)) {
         for (const [partition, commit] of partitions) yield offsetRecord(group.id, topic, partition, commit)
       }

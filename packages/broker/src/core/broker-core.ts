@@ -85,6 +85,8 @@ export class BrokerCore {
       config,
       random,
       events: this.#events,
+      topics,
+      metadataVersion: () => journal.nextOffset,
       log: new OffsetsTopic({ config, controller, topics }),
       onEarlierDeadline: (at) => this.#groupAlarm.set(at),
     })
@@ -94,6 +96,7 @@ export class BrokerCore {
     })
     groups.load(clock.now())
     topics.onDeleted((topic) => groups.topicDeleted(topic, clock.now()))
+    topics.onGrowth(({ name }, isNew) => groups.topicChanged(name, isNew))
     const endpoint = (): Endpoint => this.#endpoint
     this.#services = {
       nodeId,

@@ -41,6 +41,7 @@ export class TopicStore implements TopicRegistry {
   readonly #byName = new Map<string, ServedTopic>()
   readonly #byId = new Map<string, ServedTopic>()
   readonly #deletionListeners = new Set<(topic: Topic) => void>()
+  readonly #growthListeners = new Set<(topic: Topic, isNew: boolean) => void>()
 
   constructor(logs: LogStore) {
     this.#logs = logs
@@ -67,6 +68,11 @@ export class TopicStore implements TopicRegistry {
     return () => void this.#deletionListeners.delete(listener)
   }
 
+  /** Calls `listener` for each topic that is created, or gets more partitions, from now on. */
+  onGrowth(listener: (topic: Topic, isNew: boolean) => void): void {
+    this.#growthListeners.add(listener)
+  }
+
   /** Opens logs for partitions that are about to exist. When one fails, those opened before it are removed again. */
   openLogs(name: string, id: string, from: number, to: number, config: TopicConfig): PartitionLog[] {
     const opened: PartitionLog[] = []
@@ -89,11 +95,14 @@ export class TopicStore implements TopicRegistry {
     this.#byName.set(image.name, topic)
     this.#byId.set(image.id, topic)
     this.#addPartitions(topic, image, logs)
+    for (const listener of this.#growthListeners) listener(topic, true)
   }
 
   /** Serves the partitions that an existing topic got. */
   extend(image: TopicImage, logs: readonly PartitionLog[]): void {
-    this.#addPartitions(this.#served(image.id), image, logs)
+    const topic = this.#served(image.id)
+    this.#addPartitions(topic, image, logs)
+    for (const listener of this.#growthListeners) listener(topic, false)
   }
 
   reconfigure(id: string, config: TopicConfig): void {

@@ -1,5 +1,7 @@
 import type { AnyHandler } from '../core/handler.ts'
 import { apiVersionsHandler } from './api-versions.ts'
+import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
+import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
 import { createPartitionsHandler } from './create-partitions.ts'
 import { createTopicsHandler } from './create-topics.ts'
 import { deleteGroupsHandler } from './delete-groups.ts'
@@ -29,6 +31,8 @@ import { syncGroupHandler } from './sync-group.ts'
 /** Every API that this broker serves. What is not in this list is not advertised. */
 export const allHandlers: readonly AnyHandler[] = [
   apiVersionsHandler,
+  consumerGroupDescribeHandler,
+  consumerGroupHeartbeatHandler,
   createPartitionsHandler,
   createTopicsHandler,
   deleteGroupsHandler,

@@ -23,10 +23,21 @@ test('lists exactly the registered handlers with their ranges, Produce from 0', 
   expect(advertised.apiKeys).toEqual(expected.toSorted((a, b) => a.apiKey - b.apiKey))
 })
 
-test('finalizes metadata.version only: transactions, KIP-848 groups and share groups are not served', () => {
-  expect(advertised.finalizedFeatures).toEqual([{ name: 'metadata.version', minVersionLevel: 25, maxVersionLevel: 25 }])
-  expect(advertised.supportedFeatures).toEqual([{ name: 'metadata.version', minVersion: 25, maxVersion: 25 }])
+test('finalizes metadata.version and group.version: transactions, share and streams groups are not served', () => {
+  expect(advertised.finalizedFeatures).toEqual([
+    { name: 'metadata.version', minVersionLevel: 25, maxVersionLevel: 25 },
+    { name: 'group.version', minVersionLevel: 1, maxVersionLevel: 1 },
+  ])
+  expect(advertised.supportedFeatures).toEqual([
+    { name: 'metadata.version', minVersion: 25, maxVersion: 25 },
+    { name: 'group.version', minVersion: 0, maxVersion: 1 },
+  ])
   expect(advertised.finalizedFeaturesEpoch).toBe(0n)
+})
+
+test('clients before v4, which cannot read a zero there, are told that features begin at 1', () => {
+  const { supportedFeatures } = startBroker().client.ask(apiVersionsApi, 3, REQUEST)
+  expect(supportedFeatures).toContainEqual({ name: 'group.version', minVersion: 1, maxVersion: 1 })
 })
 
 const versions = allHandlers.flatMap(({ api, minVersion, maxVersion }) =>

@@ -1,6 +1,6 @@
 /**
  * ApiVersions v0-5. Lists the APIs that have a handler, with the versions that the handler serves, and the features that are
- * finalized: `metadata.version` only. transaction.version, group.version, share.version and streams.version are absent because
+ * finalized: `metadata.version` and `group.version`. transaction.version, share.version and streams.version are absent because
  * nothing here serves them yet. v5: a client that expects another cluster or node is told to bootstrap again (KIP-1242).
  */
 import { ErrorCode } from '@millrace/protocol'
@@ -8,8 +8,13 @@ import { apiVersionsApi, type ApiVersionsRequest, type ApiVersionsResponse } fro
 import type { ServedApi } from '../core/api-router.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { wholeErrors } from '../faults/error-shape.ts'
+import { GROUP_VERSION } from '../metadata/controller.ts'
 
 const PRODUCE_KEY = 0
+/** Features that can be off; the level of the others is the only one. */
+const SUPPORTED_FROM: ReadonlyMap<string, number> = new Map([[GROUP_VERSION, 0]])
+/** Older clients cannot read that a feature is supported from 0 on (KAFKA-17492). */
+const ZERO_LEVEL_SINCE = 4
 const SOFTWARE_NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
 export const apiVersionsHandler: Handler<ApiVersionsRequest, ApiVersionsResponse> = {
@@ -26,7 +31,9 @@ export const apiVersionsHandler: Handler<ApiVersionsRequest, ApiVersionsResponse
     }
     const response = reply(ErrorCode.NONE, context.broker.served)
     for (const [name, level] of context.broker.image.features) {
-      response.supportedFeatures.push({ name, minVersion: level, maxVersion: level })
+      const from = SUPPORTED_FROM.get(name) ?? level
+      const minVersion = context.version < ZERO_LEVEL_SINCE ? Math.max(from, 1) : from
+      response.supportedFeatures.push({ name, minVersion, maxVersion: level })
       response.finalizedFeatures.push({ name, minVersionLevel: level, maxVersionLevel: level })
     }
     response.finalizedFeaturesEpoch = 0n

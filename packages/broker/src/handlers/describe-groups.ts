@@ -1,4 +1,4 @@
-/** DescribeGroups v0-6. What members said is shown while the group is stable; what they got last, always. An unknown group is Dead, from v6 an error. */
+/** DescribeGroups v0-6. What members said is shown while the group is stable; what they got last, always. An unknown group is Dead, from v6 an error; so is a consumer group. */
 import { ErrorCode } from '@millrace/protocol'
 import {
   describeGroupsApi,
@@ -32,10 +32,11 @@ export const describeGroupsHandler: Handler<DescribeGroupsRequest, DescribeGroup
     const operations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_OMITTED
     const groups = request.groups.map((groupId) => {
       const group = broker.groups.group(groupId)
-      if (group !== undefined) return describe(group, operations)
+      if (group?.type === 'classic') return describe(group, operations)
       if (groupId === '') return absent(groupId, ErrorCode.INVALID_GROUP_ID, null)
       if (version < NOT_FOUND_SINCE) return absent(groupId, ErrorCode.NONE, null)
-      return absent(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`)
+      const why = group === undefined ? 'not found' : 'is not a classic group'
+      return absent(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} ${why}.`)
     })
     return { throttleTimeMs: 0, groups }
   },

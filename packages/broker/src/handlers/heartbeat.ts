@@ -19,7 +19,5 @@ export const heartbeatHandler: Handler<HeartbeatRequest, HeartbeatResponse> = {
 
 function beat(request: HeartbeatRequest, { broker, now }: RequestContext): number {
   if (request.groupId === '') return ErrorCode.INVALID_GROUP_ID
-  const group = broker.groups.group(request.groupId)
-  if (group === undefined || group.state === 'Empty') return ErrorCode.UNKNOWN_MEMBER_ID
-  return broker.groups.membership.heartbeat(group, request, now)
+  return broker.groups.requests.heartbeat(request, now)
 }

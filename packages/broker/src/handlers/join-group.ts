@@ -39,13 +39,9 @@ function join(
   if (sessionTimeoutMs < config.groupMinSessionTimeoutMs || sessionTimeoutMs > config.groupMaxSessionTimeoutMs) {
     return done(joinError(ErrorCode.INVALID_SESSION_TIMEOUT, memberId))
   }
-  // A member that has an id had a group; only newcomers make one.
-  const group = memberId === '' ? groups.createGroup(groupId, now) : groups.group(groupId)
-  if (group === undefined) return done(joinError(ErrorCode.UNKNOWN_MEMBER_ID, memberId))
-  if (typeof group === 'number') return done(joinError(group, memberId))
   // v0 has no rebalance timeout.
   const complete = version === 0 ? { ...request, rebalanceTimeoutMs: sessionTimeoutMs } : request
-  return groups.membership.join(group, complete, { version, clientId: clientId ?? '', clientHost: connection.clientHost, now })
+  return groups.requests.join(complete, { version, clientId: clientId ?? '', clientHost: connection.clientHost, now })
 }
 
 function done(response: JoinGroupResponse): Deferred<JoinGroupResponse> {

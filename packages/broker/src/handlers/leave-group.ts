@@ -16,12 +16,8 @@ export const leaveGroupHandler: Handler<LeaveGroupRequest, LeaveGroupResponse> =
     if (request.groupId === '') return { throttleTimeMs: 0, errorCode: ErrorCode.INVALID_GROUP_ID, members: [] }
     const single = version < 3
     const leaving = single ? [{ memberId: request.memberId, groupInstanceId: null, reason: null }] : request.members
-    const group = broker.groups.group(request.groupId)
-    const members =
-      group === undefined
-        ? leaving.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId, errorCode: ErrorCode.UNKNOWN_MEMBER_ID }))
-        : broker.groups.membership.leave(group, leaving, now)
-    if (single) return { throttleTimeMs: 0, errorCode: members[0]!.errorCode, members: [] }
-    return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, members }
+    const reply = broker.groups.requests.leave(request.groupId, leaving, now)
+    if (!single || reply.errorCode !== ErrorCode.NONE) return reply
+    return { throttleTimeMs: 0, errorCode: reply.members[0]!.errorCode, members: [] }
   },
 }

@@ -1,6 +1,6 @@
 /**
- * OffsetCommit v2-10: topics by name, from v10 by id. Commits of a request are stored together. A member of a classic group
- * commits in its generation; generation -1 is for groups without members (Kafka: ClassicGroup.validateOffsetCommit).
+ * OffsetCommit v2-10: topics by name, from v10 by id. Commits of a request are stored together; who may commit what is said in
+ * coordinator/offset-checks.ts.
  */
 import { ErrorCode } from '@millrace/protocol'
 import {
@@ -11,16 +11,14 @@ import {
   type OffsetCommitResponse,
   type OffsetCommitResponseTopic,
 } from '@millrace/protocol/apis/offset-commit'
-import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { OffsetToCommit } from '../coordinator/group-coordinator.ts'
+import { checkCommit } from '../coordinator/offset-checks.ts'
 import type { CommittedOffset } from '../coordinator/offset-records.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { partitionErrors } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 
 const TOPIC_IDS_SINCE = 10
-/** Since v9 an unknown group has an error of its own (KIP-848); before, the client is told to rejoin. */
-const GROUP_NOT_FOUND_SINCE = 9
 
 /** What becomes of one partition of the request: an error, or a commit that is to be stored. */
 type Verdict = number | OffsetToCommit
@@ -98,30 +96,10 @@ function commit(
 ): number {
   const { groups } = broker
   const group = groups.group(request.groupId)
-  const error = group === undefined ? checkNewGroup(request, version) : checkGroup(group, request)
+  const error = checkCommit(group, request, commits, version)
   if (error !== ErrorCode.NONE) return error
-  if (group !== undefined && (group.state === 'Stable' || group.state === 'PreparingRebalance')) {
+  if (group?.type === 'classic' && (group.state === 'Stable' || group.state === 'PreparingRebalance')) {
     groups.extendSession(group, request.memberId, now)
   }
   return groups.commit(request.groupId, commits, now)
-}
-
-/** Without membership a commit makes the group; a generation of a group that is not there is an old one. */
-function checkNewGroup(request: OffsetCommitRequest, version: number): number {
-  if (request.generationIdOrMemberEpoch < 0) return ErrorCode.NONE
-  return version >= GROUP_NOT_FOUND_SINCE ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION
-}
-
-function checkGroup(group: ClassicGroup, request: OffsetCommitRequest): number {
-  const { generationIdOrMemberEpoch: generation, memberId, groupInstanceId } = request
-  if (generation < 0 && group.state === 'Empty') return ErrorCode.NONE
-  if (generation >= 0 || memberId !== '' || groupInstanceId !== null) {
-    const error = group.validateMember(memberId, groupInstanceId)
-    if (error !== ErrorCode.NONE) return error
-    if (generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION
-  } else if (group.state !== 'Empty') {
-    return ErrorCode.UNKNOWN_MEMBER_ID
-  }
-  // It knows the new generation, so it has been told to sync: let it do that first.
-  return group.state === 'CompletingRebalance' ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE
 }

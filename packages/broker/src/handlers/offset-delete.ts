@@ -7,7 +7,8 @@ import {
   type OffsetDeleteResponse,
   type OffsetDeleteResponseTopic,
 } from '@millrace/protocol/apis/offset-delete'
-import type { ClassicGroup } from '../coordinator/classic-group.ts'
+import { CONSUMER_PROTOCOL_TYPE } from '../coordinator/consumer-protocol.ts'
+import type { Group } from '../coordinator/group-coordinator.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { partitionErrors } from '../faults/error-shape.ts'
 
@@ -42,7 +43,7 @@ export const offsetDeleteHandler: Handler<OffsetDeleteRequest, OffsetDeleteRespo
     const group = groups.group(request.groupId)
     if (request.groupId === '') return failed(ErrorCode.INVALID_GROUP_ID)
     if (group === undefined) return failed(ErrorCode.GROUP_ID_NOT_FOUND)
-    if (group.state !== 'Empty' && !group.usesConsumerProtocol) return failed(ErrorCode.NON_EMPTY_GROUP)
+    if (group.state !== 'Empty' && group.protocolType !== CONSUMER_PROTOCOL_TYPE) return failed(ErrorCode.NON_EMPTY_GROUP)
     const topics = request.topics.map((topic) => judge(topic, group, context))
     const doomed = topics.flatMap(({ name, partitions }) =>
       partitions
@@ -56,7 +57,7 @@ export const offsetDeleteHandler: Handler<OffsetDeleteRequest, OffsetDeleteRespo
 
 function judge(
   { name, partitions }: OffsetDeleteRequestTopic,
-  group: ClassicGroup,
+  group: Group,
   { broker }: RequestContext,
 ): OffsetDeleteResponseTopic {
   const subscribed = group.isSubscribedTo(name)

@@ -1,5 +1,5 @@
 /**
- * OffsetFetch v1-10: one group up to v7, several from v8; topics by name, from v10 by id. No topic list means all topics. Offsets
+ * OffsetFetch v1-10: one group up to v7, several from v8, in the member's epoch from v9; topics by name, from v10 by id. No topic list means all topics. Offsets
  * are always stable, for there are no transactions that could hold some back. A partition without a commit answers -1.
  */
 import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
@@ -13,6 +13,7 @@ import {
   type OffsetFetchResponsePartitions,
   type OffsetFetchResponseTopics,
 } from '@millrace/protocol/apis/offset-fetch'
+import { checkFetch } from '../coordinator/offset-checks.ts'
 import type { CommittedOffset } from '../coordinator/offset-records.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { overwrittenErrors, topicNameOf, type Chosen, type Target } from '../faults/error-shape.ts'
@@ -54,7 +55,9 @@ export const offsetFetchHandler: Handler<OffsetFetchRequest, OffsetFetchResponse
     const response: OffsetFetchResponse = { throttleTimeMs: 0, topics: [], errorCode: ErrorCode.NONE, groups: [] }
     if (context.version >= BATCHED_SINCE) {
       response.groups = request.groups.map((group) => {
-        return { groupId: group.groupId, topics: fetchGroup(group, context), errorCode: ErrorCode.NONE }
+        const { groupId, memberId, memberEpoch } = group
+        const errorCode = checkFetch(context.broker.groups.group(groupId), memberId, memberEpoch)
+        return { groupId, topics: errorCode === ErrorCode.NONE ? fetchGroup(group, context) : [], errorCode }
       })
       return response
     }

@@ -18,8 +18,6 @@ export const syncGroupHandler: Handler<SyncGroupRequest, SyncGroupResponse> = {
       return syncError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     }
     if (request.groupId === '') return syncError(ErrorCode.INVALID_GROUP_ID)
-    const group = broker.groups.group(request.groupId)
-    if (group === undefined || group.state === 'Empty') return syncError(ErrorCode.UNKNOWN_MEMBER_ID)
-    return broker.groups.membership.sync(group, request, now)
+    return broker.groups.requests.sync(request, now)
   },
 }

@@ -17,6 +17,10 @@ import { randomUuid } from './uuid.ts'
 /** `metadata.version` of Kafka 4.0 (IBP_4_0_IV3): the level that says what record versions the metadata log holds. */
 export const METADATA_VERSION_LEVEL = 25
 
+/** `group.version` 1: consumer groups of KIP-848. Java's consumer asks for it before it uses their protocol. */
+export const GROUP_VERSION = 'group.version'
+const GROUP_VERSION_LEVEL = 1
+
 export interface ControllerDependencies {
   readonly nodeId: number
   readonly config: BrokerConfig
@@ -65,6 +69,9 @@ export class Controller {
    */
   start(now: number, unclean: boolean): void {
     if (this.#isNew) this.#commit([{ type: 'feature-level', name: 'metadata.version', level: METADATA_VERSION_LEVEL }], now)
+    if (!this.#image.features.has(GROUP_VERSION)) {
+      this.#commit([{ type: 'feature-level', name: GROUP_VERSION, level: GROUP_VERSION_LEVEL }], now)
+    }
     if (unclean) this.#commit(this.#electAll(), now)
     for (const topic of this.#image.topics()) {
       const config = this.#resolved(this.#image.topicConfigs(topic.name))

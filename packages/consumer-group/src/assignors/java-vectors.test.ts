@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import {
   decodeAssignment,
@@ -9,46 +10,75 @@ import {
   groupMemberOf,
 } from '../membership/consumer-protocol.ts'
 import type { TopicPartition } from '../topic-partition.ts'
-import type { Assignment, GroupMember } from './assignor.ts'
+import type { GroupMember, PartitionAssignor, TopicLayout } from './assignor.ts'
 import { cooperativeStickyAssignor } from './cooperative-sticky.ts'
 import { rangeAssignor } from './range.ts'
+import { roundRobinAssignor } from './round-robin.ts'
+import { stickyAssignor } from './sticky.ts'
 
 type Pairs = Array<[topic: string, partition: number]>
+type Kind = 'eager' | 'sticky' | 'cooperative'
+
+interface MemberVector {
+  readonly id: string
+  readonly instance: string | null
+  readonly rack: string | null
+  readonly topics: string[]
+  readonly owned: Pairs
+  readonly generation: number
+  /** Subscriptions as each kind of assignor makes them. */
+  readonly eager: string
+  readonly sticky: string
+  readonly cooperative: string
+}
 
 interface GroupVector {
-  readonly counts: Record<string, number>
-  readonly members: ReadonlyArray<{ id: string; instance: string | null; topics: string[]; owned: Pairs; subscription: string }>
+  /** For each partition the racks of its replicas. */
+  readonly topics: Record<string, string[][]>
+  readonly members: readonly MemberVector[]
   readonly range: Record<string, Pairs>
+  readonly roundrobin: Record<string, Pairs>
   readonly sticky: Record<string, Pairs>
+  readonly 'cooperative-sticky': Record<string, Pairs>
   readonly assigned: Pairs
   readonly assignment: string
 }
 
 /** Made by vectors/GroupVectors.java with Kafka's own classes. */
-const vectors: GroupVector[] = readFileSync(join(import.meta.dirname, '..', '..', 'vectors', 'group-vectors.jsonl'), 'utf8')
+const vectors: GroupVector[] = brotliDecompressSync(
+  readFileSync(join(import.meta.dirname, '..', '..', 'vectors', 'group-vectors.jsonl.br')),
+)
+  .toString()
   .trimEnd()
   .split('\n')
   .map((line) => JSON.parse(line) as GroupVector)
 
 describe('against Kafka 4.3.1', () => {
-  test('there are vectors', () => expect(vectors).toHaveLength(120))
+  test('there are vectors, with racks, with stale claims and with large groups', () => {
+    expect(vectors).toHaveLength(400)
+    expect(vectors.filter(({ members }) => members.some(({ rack }) => rack !== null)).length).toBeGreaterThan(80)
+    expect(vectors.filter(({ members }) => new Set(members.map(({ generation }) => generation)).size > 2).length).toBeGreaterThan(
+      60,
+    )
+    expect(vectors.filter(({ members }) => members.length > 12).length).toBeGreaterThan(15)
+  })
 
-  test('subscriptions are byte for byte the same, and read back', () => {
+  test.each([
+    ['eager', rangeAssignor],
+    ['sticky', stickyAssignor],
+    ['cooperative', cooperativeStickyAssignor],
+  ] as const)('%s subscriptions are byte for byte the same, and read back', (kind, assignor) => {
     for (const { members } of vectors) {
-      for (const { topics, owned, subscription } of members) {
-        const userData = cooperativeStickyAssignor.userData(7)
-        const bytes = encodeSubscription({
-          topics,
-          userData,
-          ownedPartitions: partitionsOf(owned),
-          generationId: 7,
-          rackId: null,
-        })
+      for (const { topics, owned, generation, rack, [kind]: subscription } of members) {
+        const last = generation < 0 ? null : { partitions: partitionsOf(owned), generationId: generation }
+        const ownedPartitions = kind === 'cooperative' ? partitionsOf(owned) : []
+        const userData = assignor.subscriptionUserData?.(topics, last) ?? null
+        const bytes = encodeSubscription({ topics, userData, ownedPartitions, generationId: generation, rackId: rack })
         expect(bytes.toString('hex')).toBe(subscription)
         const decoded = decodeSubscription(Buffer.from(subscription, 'hex'))
         expect(decoded.topics).toEqual([...topics].sort())
-        expect(textOf(decoded.ownedPartitions)).toEqual(textOf(partitionsOf(owned)))
-        expect(decoded.generationId).toBe(7)
+        expect(textOf(decoded.ownedPartitions)).toEqual(textOf(ownedPartitions))
+        expect([decoded.generationId, decoded.rackId]).toEqual([generation, rack])
       }
     }
   })
@@ -60,39 +90,28 @@ describe('against Kafka 4.3.1', () => {
     }
   })
 
-  test('range assigns as RangeAssignor does', () => {
+  test.each([
+    ['range', 'eager', rangeAssignor],
+    ['roundrobin', 'eager', roundRobinAssignor],
+    ['sticky', 'sticky', stickyAssignor],
+    ['cooperative-sticky', 'cooperative', cooperativeStickyAssignor],
+  ] as const)('%s assigns exactly as in Java', (name, kind, assignor) => {
     for (const vector of vectors) {
-      const assignment = rangeAssignor.assign(new Map(Object.entries(vector.counts)), membersOf(vector))
-      expect(plain(assignment)).toEqual(plainVector(vector.range))
+      const theirs = Object.fromEntries(Object.entries(vector[name]).map(([id, pairs]) => [id, textOf(partitionsOf(pairs))]))
+      expect(assigned(assignor, vector, kind), `group ${vectors.indexOf(vector)}`).toEqual(theirs)
     }
-  })
-
-  test('cooperative-sticky keeps as much and gives as evenly as CooperativeStickyAssignor when all subscribe to the same', () => {
-    const alike = vectors.filter(({ members }) => members.every(({ topics }) => topics.length === members[0]!.topics.length))
-    expect(alike.length).toBeGreaterThan(40)
-    for (const vector of alike) {
-      const members = membersOf(vector)
-      const counts = new Map(Object.entries(vector.counts))
-      const ours = cooperativeStickyAssignor.assign(counts, members)
-      expect(keptCount(ours, members)).toBeGreaterThanOrEqual(keptCount(theirsOf(vector), members))
-      expect(sizesAfter(ours, members, counts)).toEqual(sizesAfter(theirsOf(vector), members, counts))
-    }
-  })
-
-  test('cooperative-sticky keeps as much in all as CooperativeStickyAssignor when subscriptions differ', () => {
-    let ours = 0
-    let theirs = 0
-    for (const vector of vectors) {
-      const members = membersOf(vector)
-      ours += keptCount(cooperativeStickyAssignor.assign(new Map(Object.entries(vector.counts)), members), members)
-      theirs += keptCount(theirsOf(vector), members)
-    }
-    expect(ours).toBeGreaterThanOrEqual(theirs)
   })
 })
 
-function membersOf(vector: GroupVector): GroupMember[] {
-  return vector.members.map(({ id, instance, subscription }) => groupMemberOf(id, instance, Buffer.from(subscription, 'hex')))
+function assigned(assignor: PartitionAssignor, vector: GroupVector, kind: Kind): Record<string, string[]> {
+  const members: GroupMember[] = vector.members.map((member) => {
+    return groupMemberOf(member.id, member.instance, Buffer.from(member[kind], 'hex'))
+  })
+  const topics = new Map<string, TopicLayout>()
+  for (const [topic, replicaRacks] of Object.entries(vector.topics)) {
+    topics.set(topic, { partitionCount: replicaRacks.length, replicaRacks })
+  }
+  return Object.fromEntries([...assignor.assign(topics, members)].map(([id, partitions]) => [id, textOf(partitions)]))
 }
 
 function partitionsOf(pairs: Pairs): TopicPartition[] {
@@ -101,37 +120,4 @@ function partitionsOf(pairs: Pairs): TopicPartition[] {
 
 function textOf(partitions: readonly TopicPartition[]): string[] {
   return partitions.map(({ topic, partition }) => `${topic}-${partition}`).sort()
-}
-
-function plain(assignment: Assignment): Record<string, string[]> {
-  return Object.fromEntries([...assignment].map(([id, partitions]) => [id, textOf(partitions)]))
-}
-
-function plainVector(assignment: Record<string, Pairs>): Record<string, string[]> {
-  return Object.fromEntries(Object.entries(assignment).map(([id, pairs]) => [id, textOf(partitionsOf(pairs))]))
-}
-
-function theirsOf(vector: GroupVector): Assignment {
-  return new Map(Object.entries(vector.sticky).map(([id, pairs]) => [id, partitionsOf(pairs)]))
-}
-
-/** Partitions that stay with who had them. */
-function keptCount(assignment: ReadonlyMap<string, readonly TopicPartition[]>, members: readonly GroupMember[]): number {
-  let kept = 0
-  for (const { memberId, ownedPartitions } of members) {
-    const assigned = new Set(textOf(assignment.get(memberId)!))
-    for (const text of textOf(ownedPartitions)) if (assigned.has(text)) kept++
-  }
-  return kept
-}
-
-/** How many each has once what is withheld now was given up and everyone joined again: both assignors run to their end here. */
-function sizesAfter(
-  first: ReadonlyMap<string, readonly TopicPartition[]>,
-  members: readonly GroupMember[],
-  counts: Map<string, number>,
-): number[] {
-  const settled = members.map((member) => ({ ...member, ownedPartitions: first.get(member.memberId)! }))
-  const second = cooperativeStickyAssignor.assign(counts, settled)
-  return [...second.values()].map((partitions) => partitions.length).sort((a, b) => a - b)
 }

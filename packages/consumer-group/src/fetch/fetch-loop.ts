@@ -1,14 +1,20 @@
-import { KafkaError } from '@millrace/protocol'
-import type { ClusterClient } from '@millrace/client/internal'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { errorAbout, type ClusterClient } from '@millrace/client/internal'
 import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
 import type { ConsumerConfig } from '../config.ts'
+import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
-import { Fetcher, type FetchCall, type Leadership } from './fetcher.ts'
+import { asKafkaError } from '../errors.ts'
+import { Fetcher, type ClusterView, type FetchCall, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetchListener {
   /** The log does not have these positions. */
   outOfRange(cursors: readonly PartitionCursor[]): void
+  /** These were read under another leader. */
+  newLeaders(cursors: readonly PartitionCursor[]): void
+  /** It cannot be fetched. */
+  positionFailed(cursor: PartitionCursor, error: KafkaError): void
   failed(error: KafkaError): void
   /** Something came, or may be asked for again. */
   changed(): void
@@ -26,12 +32,18 @@ export class FetchLoop {
   #isRefreshing = false
   #isOver = false
 
-  constructor(config: ConsumerConfig, cluster: ClusterClient, listener: FetchListener) {
+  readonly #metrics: MetricsRecorder
+
+  constructor(config: ConsumerConfig, cluster: ClusterClient, metrics: MetricsRecorder, listener: FetchListener) {
+    this.#metrics = metrics
     this.#config = config
     this.#cluster = cluster
     this.#listener = listener
-    const leaderOf = (cursor: PartitionCursor): Leadership | null => this.#leaderOf(cursor)
-    this.fetcher = new Fetcher(config, leaderOf, () => cluster.environment.random())
+    const view: ClusterView = {
+      leaderOf: (cursor) => this.#leaderOf(cursor),
+      isOnline: (cursor, node) => this.#isOnline(cursor, node),
+    }
+    this.fetcher = new Fetcher(config, view, () => cluster.environment.random(), metrics)
   }
 
   /** Fetches what is to be fetched at `now`. */
@@ -41,6 +53,9 @@ export class FetchLoop {
     for (const call of effects.calls.splice(0)) this.#fetch(call)
     const outOfRange = effects.outOfRange.splice(0)
     if (outOfRange.length > 0) this.#listener.outOfRange(outOfRange)
+    const newLeaders = effects.newLeaders.splice(0)
+    if (newLeaders.length > 0) this.#listener.newLeaders(newLeaders)
+    for (const { cursor, error } of effects.failures.splice(0)) this.#listener.positionFailed(cursor, error)
     for (const error of effects.errors.splice(0)) this.#listener.failed(error)
     if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()
   }
@@ -54,9 +69,11 @@ export class FetchLoop {
     const { node, request, maxVersion } = call
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
+    const sentAt = clock.now()
     this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
       (response) => {
         if (this.#isOver) return
+        this.#metrics.fetched(clock.now() - sentAt, sizeOf(response))
         this.fetcher.fetched(call, response, clock.now())
         this.#learnLeaders(response)
         this.#listener.changed()
@@ -85,22 +102,37 @@ export class FetchLoop {
     return { node: known.leader, leaderEpoch: known.leaderEpoch, topicId }
   }
 
+  #isOnline({ topic, partition }: PartitionCursor, node: number): boolean {
+    const known = this.#cluster.partitionsFor(topic)[partition]
+    return known !== undefined && this.#cluster.nodes.has(node) && !known.offlineReplicas.includes(node)
+  }
+
   /** Asks for the metadata of topics whose leaders are wrong or unknown: at once, then not again before a backoff. */
   async #refresh(): Promise<void> {
     const { staleTopics } = this.fetcher.effects
     const topics = [...staleTopics]
     staleTopics.clear()
     this.#isRefreshing = true
-    await this.#cluster.refreshMetadata(topics).catch(noop)
+    await this.#cluster.refreshMetadata(topics).then(() => this.#findRefused(topics), noop)
     await this.#cluster.sleep(this.#config.retryBackoffMs).catch(noop)
     this.#isRefreshing = false
     if (!this.#isOver) this.#listener.changed()
   }
+
+  /** A topic that does not exist may come yet; one that is refused is an error. */
+  #findRefused(topics: readonly string[]): void {
+    for (const topic of topics) {
+      const code = this.#cluster.topicError(topic)
+      const error = code === ErrorCode.NONE ? null : errorAbout(code, `topic ${topic}`)
+      if (error !== null && !error.retriable) this.fetcher.failTopic(topic, error)
+    }
+  }
 }
 
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
+function sizeOf(response: FetchResponse): number {
+  let size = 0
+  for (const { partitions } of response.responses) for (const { records } of partitions) size += records?.length ?? 0
+  return size
 }
 
 function noop(): void {}

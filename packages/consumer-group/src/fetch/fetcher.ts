@@ -1,15 +1,18 @@
 import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
-import { isCompleteBatch, lastOffset, batchBytes } from '@millrace/records/internal'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
-import type { FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import type { FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import { UnreadableRecordError } from '../errors.ts'
 import { BUFFERED_BYTES_MAX } from '../limits.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
+import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { FetchSession, type FetchTarget } from './fetch-session.ts'
-import { FetchedChunk } from './fetched-chunk.ts'
+import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetcherSettings extends FetchSettings {
   readonly checkCrcs: boolean
+  /** How long a replica that the leader named is fetched from before the leader is asked again (KIP-392). */
+  readonly metadataMaxAgeMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
 }
@@ -19,6 +22,20 @@ export interface Leadership {
   readonly node: number
   readonly leaderEpoch: number
   readonly topicId: string
+}
+
+/** What a fetcher knows of the cluster. */
+export interface ClusterView {
+  /** Null while the leader is not known. */
+  leaderOf(cursor: PartitionCursor): Leadership | null
+  /** Whether the node is known, and has a replica of the partition that is not offline. */
+  isOnline(cursor: PartitionCursor, node: number): boolean
+}
+
+/** Told of what was read, for the metrics. */
+export interface FetchObserver {
+  /** A chunk of the partition was handed out to its end, in a partition that ended at `end` as of its fetch. */
+  consumed(cursor: PartitionCursor, records: number, bytes: number, end: number): void
 }
 
 /** One fetch from one broker. */
@@ -38,8 +55,12 @@ export interface FetcherEffects {
   readonly staleTopics: Set<string>
   /** Partitions whose offset does not exist (any more): the reset policy decides. */
   readonly outOfRange: PartitionCursor[]
+  /** Partitions that have another leader than the one under which they were read: it may not have all of that (KIP-320). */
+  readonly newLeaders: PartitionCursor[]
   /** KIP-951: who leads instead. */
   readonly leaderHints: Array<{ readonly cursor: PartitionCursor; readonly leaderId: number; readonly leaderEpoch: number }>
+  /** Partitions that cannot be fetched: nothing is tried before the application asks again. */
+  readonly failures: Array<{ readonly cursor: PartitionCursor; readonly error: KafkaError }>
   readonly errors: KafkaError[]
 }
 
@@ -68,12 +89,21 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
  * out while its position is unknown or enough of it is buffered.
  */
 export class Fetcher {
-  readonly effects: FetcherEffects = { calls: [], staleTopics: new Set(), outOfRange: [], leaderHints: [], errors: [] }
+  readonly effects: FetcherEffects = {
+    calls: [],
+    staleTopics: new Set(),
+    outOfRange: [],
+    newLeaders: [],
+    leaderHints: [],
+    failures: [],
+    errors: [],
+  }
   /** Partitions with something to hand out, in the order in which it came. */
   readonly ready: PartitionCursor[] = []
   readonly #settings: FetcherSettings
-  readonly #leaderOf: (cursor: PartitionCursor) => Leadership | null
+  readonly #view: ClusterView
   readonly #random: () => number
+  readonly #observer: FetchObserver
   readonly #retryPolicy: RetryPolicy
   readonly #cursors = new Set<PartitionCursor>()
   readonly #sessions = new Map<number, FetchSession>()
@@ -90,10 +120,11 @@ export class Fetcher {
   #hasRoom = false
   #deadline = Infinity
 
-  constructor(settings: FetcherSettings, leaderOf: (cursor: PartitionCursor) => Leadership | null, random: () => number) {
+  constructor(settings: FetcherSettings, view: ClusterView, random: () => number, observer: FetchObserver) {
     this.#settings = settings
-    this.#leaderOf = leaderOf
+    this.#view = view
     this.#random = random
+    this.#observer = observer
     this.#retryPolicy = new RetryPolicy(settings.retryBackoffMs, settings.retryBackoffMaxMs)
   }
 
@@ -124,6 +155,15 @@ export class Fetcher {
     if (at >= 0) this.ready.splice(at, 1)
   }
 
+  /** The topic cannot be had: nothing of it is tried before the application asks again. */
+  failTopic(topic: string, error: KafkaError): void {
+    for (const cursor of this.#cursors) {
+      if (cursor.topic !== topic || cursor.phase !== 'fetching') continue
+      cursor.fail()
+      this.effects.failures.push({ cursor, error })
+    }
+  }
+
   /** Whether something was consumed since the last `poll`, so that there may be more to fetch. */
   get hasRoom(): boolean {
     return this.#hasRoom
@@ -132,6 +172,7 @@ export class Fetcher {
   /** The partition's first chunk is at its end. */
   consumed(cursor: PartitionCursor): void {
     const chunk = cursor.chunks.shift()!
+    this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
     this.#hasRoom = true
     const wasFull = this.#isFull(cursor)
     cursor.bufferedBytes -= chunk.sizeInBytes
@@ -191,35 +232,67 @@ export class Fetcher {
     this.#release(call)
     this.#sessions.get(call.node)!.failed()
     this.#backOff(call.node, now)
-    for (const cursor of call.wanted.keys()) if (cursor.isActive) this.effects.staleTopics.add(cursor.topic)
+    for (const cursor of call.wanted.keys()) {
+      if (!cursor.isActive) continue
+      cursor.readReplica = -1
+      this.effects.staleTopics.add(cursor.topic)
+    }
     if (!error.retriable || error.fatal) this.effects.errors.push(error)
   }
 
   /** Where to fetch the partition from now, or null: each exit is a reason why not. */
   #mayFetch(cursor: PartitionCursor, now: number): Leadership | null {
-    if (cursor.fetchOffset < 0) return null
+    if (cursor.phase !== 'fetching') return null
+    if (cursor.isPaused) return null
     if (cursor.fetchedFrom >= 0) return null
     if (cursor.retryAt > now) {
       this.#deadline = Math.min(this.#deadline, cursor.retryAt)
       return null
     }
-    const leadership = this.#leaderOf(cursor)
+    const leadership = this.#view.leaderOf(cursor)
     if (leadership === null) {
       this.effects.staleTopics.add(cursor.topic)
       return null
     }
-    if (this.#busyNodes.has(leadership.node)) return null
-    const nodeRetryAt = this.#nodeRetryAt.get(leadership.node) ?? 0
+    if (this.#mustValidate(cursor, leadership.leaderEpoch)) {
+      this.effects.newLeaders.push(cursor)
+      return null
+    }
+    const node = this.#nodeOf(cursor, leadership, now)
+    if (this.#busyNodes.has(node)) return null
+    const nodeRetryAt = this.#nodeRetryAt.get(node) ?? 0
     if (nodeRetryAt > now) {
       this.#deadline = Math.min(this.#deadline, nodeRetryAt)
       return null
     }
-    const idleUntil = this.#idleUntil.get(leadership.node) ?? 0
+    const idleUntil = this.#idleUntil.get(node) ?? 0
     if (idleUntil > now) {
       this.#deadline = Math.min(this.#deadline, idleUntil)
       return null
     }
-    return leadership
+    return node === leadership.node ? leadership : { ...leadership, node }
+  }
+
+  /** What was read under one leader must be in the log of the next (KIP-320). Without an epoch there is nothing to ask about. */
+  #mustValidate(cursor: PartitionCursor, leaderEpoch: number): boolean {
+    if (leaderEpoch < 0 || cursor.validatedEpoch === leaderEpoch) return false
+    if (cursor.validatedEpoch >= 0 && cursor.fetchEpoch >= 0) return true
+    cursor.validatedEpoch = leaderEpoch
+    return false
+  }
+
+  /** The replica that the leader chose for us, for as long as that holds, else the leader (KIP-392). */
+  #nodeOf(cursor: PartitionCursor, leadership: Leadership, now: number): number {
+    const { readReplica } = cursor
+    if (readReplica < 0 || readReplica === leadership.node) return leadership.node
+    if (now >= cursor.readReplicaUntil) {
+      cursor.readReplica = -1
+      return leadership.node
+    }
+    if (this.#view.isOnline(cursor, readReplica)) return readReplica
+    cursor.readReplica = -1
+    this.effects.staleTopics.add(cursor.topic)
+    return leadership.node
   }
 
   #isFull(cursor: PartitionCursor): boolean {
@@ -258,23 +331,32 @@ export class Fetcher {
 
   #take(cursor: PartitionCursor, target: FetchTarget, data: PartitionData, now: number): void {
     // Given up, or moved by a seek, since it was asked for.
-    if (!cursor.isActive || cursor.fetchOffset !== target.fetchOffset) return
+    if (!cursor.isActive || cursor.phase !== 'fetching' || cursor.fetchOffset !== target.fetchOffset) return
     if (data.errorCode !== ErrorCode.NONE) return this.#refused(cursor, data, now)
+    if (data.preferredReadReplica >= 0) {
+      cursor.readReplica = data.preferredReadReplica
+      cursor.readReplicaUntil = now + this.#settings.metadataMaxAgeMs
+    }
     cursor.highWatermark = Number(data.highWatermark)
+    if (data.lastStableOffset >= 0n) cursor.lastStableOffset = Number(data.lastStableOffset)
+    if (data.logStartOffset >= 0n) cursor.logStartOffset = Number(data.logStartOffset)
     const { records } = data
     if (records === null || records.length === 0) return
-    const end = endOffset(records)
-    if (end < 0) return
-    const aborted = this.#settings.isolationLevel === 'read_committed' ? (data.abortedTransactions ?? []) : null
+    const end = endOfChunk(records)
+    if (end.offset < 0 && !end.isDamaged) return
+    const isCommitted = this.#settings.isolationLevel === 'read_committed'
     const chunk = new FetchedChunk(
       cursor.topic,
       cursor.partition,
       records,
-      cursor.highWatermark,
-      aborted,
+      isCommitted && cursor.lastStableOffset >= 0 ? cursor.lastStableOffset : cursor.highWatermark,
+      isCommitted ? (data.abortedTransactions ?? []) : null,
       this.#settings.checkCrcs,
     )
-    cursor.fetchOffset = Math.max(cursor.fetchOffset, end)
+    if (end.offset > cursor.fetchOffset) {
+      cursor.fetchOffset = end.offset
+      cursor.fetchEpoch = end.epoch
+    }
     cursor.bufferedBytes += chunk.sizeInBytes
     this.#bufferedBytes += chunk.sizeInBytes
     cursor.chunks.push(chunk)
@@ -284,9 +366,13 @@ export class Fetcher {
   #refused(cursor: PartitionCursor, data: PartitionData, now: number): void {
     const { errorCode, currentLeader } = data
     cursor.retryAt = now + this.#retryPolicy.initialMs
+    const wasReplica = cursor.readReplica >= 0
+    cursor.readReplica = -1
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      // A follower may be behind, or have less: only the leader's word counts (KIP-392).
+      if (wasReplica) cursor.retryAt = now
       // What is buffered before the bad offset is handed out first.
-      if (cursor.chunks.length === 0) this.effects.outOfRange.push(cursor)
+      else if (cursor.chunks.length === 0) this.effects.outOfRange.push(cursor)
       return
     }
     if (currentLeader.leaderId >= 0) {
@@ -297,43 +383,13 @@ export class Fetcher {
       this.effects.staleTopics.add(cursor.topic)
       return
     }
-    const error = errorAbout(errorCode, `fetch of ${cursor.topic}-${cursor.partition} at offset ${cursor.fetchOffset}`)
-    if (!error.retriable) this.effects.errors.push(error)
+    const { topic, partition, fetchOffset } = cursor
+    const error = errorAbout(errorCode, `fetch of ${topic}-${partition} at offset ${fetchOffset}`)
+    // As Java: what the broker does not understand itself may pass, and damage to its log does not, whatever the error table says.
+    const isDamage = errorCode === ErrorCode.CORRUPT_MESSAGE
+    if ((error.retriable && !isDamage) || errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) return
+    cursor.fail()
+    const failure = isDamage ? new UnreadableRecordError(topic, partition, fetchOffset, -1, error) : error
+    this.effects.failures.push({ cursor, error: failure })
   }
-}
-
-function isSessionError(errorCode: number): boolean {
-  return (
-    errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ||
-    errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH ||
-    errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
-  )
-}
-
-/** The offset after the last whole batch; -1 without one. Only headers are looked at: each batch is verified when it is taken. */
-function endOffset(records: Buffer): number {
-  let position = 0
-  let end = -1
-  while (isCompleteBatch(records, position, records.length)) {
-    end = lastOffset(records, position) + 1
-    position += batchBytes(records, position)
-  }
-  return end
-}
-
-function nameOrId(topic: FetchableTopicResponse): string {
-  return topic.topic === '' ? topic.topicId : topic.topic
-}
-
-/** By name and by id, as the answer may name topics either way. */
-function indexByTopic(wanted: ReadonlyMap<PartitionCursor, FetchTarget>): Map<string, Map<number, PartitionCursor>> {
-  const index = new Map<string, Map<number, PartitionCursor>>()
-  for (const [cursor, { topic, topicId }] of wanted) {
-    for (const key of [topic, topicId]) {
-      const partitions = index.get(key)
-      if (partitions === undefined) index.set(key, new Map([[cursor.partition, cursor]]))
-      else partitions.set(cursor.partition, cursor)
-    }
-  }
-  return index
 }

@@ -1,113 +1,13 @@
-import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { AbortedTransaction, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
-import { encodeEndTransactionMarker, patchBaseOffset, RecordBatchBuilder } from '@millrace/records/internal'
+import { RecordBatchBuilder } from '@millrace/records/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { batch, FetchBench, ModelLog } from '../../test/fetch-bench.ts'
 import { UnreadableRecordError } from '../errors.ts'
-import { Fetcher, type FetchCall, type FetcherSettings } from './fetcher.ts'
-import { PartitionCursor } from './partition-cursor.ts'
-import { Loading, RecordFeed } from './record-feed.ts'
-
-const SETTINGS: FetcherSettings = {
-  fetchMinBytes: 1,
-  fetchMaxWaitMs: 500,
-  fetchMaxBytes: 1_000_000,
-  maxPartitionFetchBytes: 10_000,
-  isolationLevel: 'read_uncommitted',
-  clientRack: '',
-  checkCrcs: true,
-  retryBackoffMs: 100,
-  retryBackoffMaxMs: 100,
-}
-
-/** A fetcher with one node that leads everything, and its feed. */
-class Bench {
-  readonly fetcher: Fetcher
-  readonly feed: RecordFeed
-  now = 1_000
-  leader = 1
-
-  constructor(settings: Partial<FetcherSettings> = {}, maxPollRecords = 500) {
-    const leaderOf = (): { node: number; leaderEpoch: number; topicId: string } | null =>
-      this.leader < 0 ? null : { node: this.leader, leaderEpoch: 3, topicId: 'topic-id' }
-    this.fetcher = new Fetcher({ ...SETTINGS, ...settings }, leaderOf, () => 0.5)
-    this.feed = new RecordFeed(this.fetcher, maxPollRecords)
-  }
-
-  cursor(partition: number, position = 0): PartitionCursor {
-    const cursor = new PartitionCursor('t', partition)
-    if (position >= 0) cursor.seek(position, -1)
-    this.fetcher.add(cursor)
-    return cursor
-  }
-
-  poll(): FetchCall[] {
-    this.fetcher.poll(this.now)
-    return this.fetcher.effects.calls.splice(0)
-  }
-
-  /** Fetches once and answers with this. */
-  fetch(answer: Record<number, Partial<PartitionData>>): void {
-    const [call] = this.poll()
-    this.answer(call!, answer)
-  }
-
-  answer(call: FetchCall, answer: Record<number, Partial<PartitionData>>, errorCode = 0): void {
-    const partitions = Object.entries(answer).map(([partition, data]) => dataOf(Number(partition), data))
-    const responses = [{ topic: '', topicId: 'topic-id', partitions }]
-    const response: FetchResponse = { throttleTimeMs: 0, errorCode, sessionId: 1, responses, nodeEndpoints: [] }
-    this.fetcher.fetched(call, response, this.now)
-  }
-
-  /** Offsets of all that is buffered. */
-  offsets(): number[] {
-    const offsets: number[] = []
-    for (let record = this.feed.nextRecord(); record !== null; record = this.feed.nextRecord()) {
-      if (record instanceof Loading) throw new Error('not expected to load')
-      offsets.push(record.offset)
-    }
-    return offsets
-  }
-}
-
-function dataOf(partitionIndex: number, data: Partial<PartitionData>): PartitionData {
-  return {
-    partitionIndex,
-    errorCode: 0,
-    highWatermark: 1_000n,
-    lastStableOffset: 1_000n,
-    logStartOffset: 0n,
-    divergingEpoch: { epoch: -1, endOffset: -1n },
-    currentLeader: { leaderId: -1, leaderEpoch: -1 },
-    snapshotId: { endOffset: -1n, epoch: -1 },
-    abortedTransactions: null,
-    preferredReadReplica: -1,
-    records: null,
-    ...data,
-  }
-}
-
-interface BatchOptions {
-  readonly producerId?: number
-  readonly transactional?: boolean
-}
-
-/** A batch of `count` records from `offset` on. */
-function batch(offset: number, count: number, options: BatchOptions = {}): Buffer {
-  const builder = new RecordBatchBuilder({ batchSize: 100_000 })
-  for (let index = 0; index < count; index++) builder.tryAppend(5, null, `v${offset + index}`)
-  return Buffer.from(builder.seal({ baseOffset: offset, partitionLeaderEpoch: 3, producerEpoch: 0, ...options }))
-}
-
-function marker(offset: number, producerId: number, type: 'abort' | 'commit'): Buffer {
-  const bytes = encodeEndTransactionMarker({ type, producerId, producerEpoch: 0, coordinatorEpoch: 0, timestamp: 5 })
-  patchBaseOffset(bytes, 0, offset)
-  return bytes
-}
+import { Loading } from './record-feed.ts'
 
 describe('the feed', () => {
   test('begins within a batch, passes gaps and batches that compaction has emptied, and says where it stands', () => {
-    const bench = new Bench()
+    const bench = new FetchBench()
     const cursor = bench.cursor(0, 2)
     const empty = Buffer.from(new RecordBatchBuilder().seal({ baseOffset: 20 }))
     bench.fetch({ 0: { records: Buffer.concat([batch(0, 5), batch(10, 2), empty]) } })
@@ -117,7 +17,7 @@ describe('the feed', () => {
   })
 
   test('leaves out an incomplete batch at the end, and fetches on from there', () => {
-    const bench = new Bench()
+    const bench = new FetchBench()
     const cursor = bench.cursor(0)
     bench.fetch({ 0: { records: Buffer.concat([batch(0, 3), batch(3, 3).subarray(0, 40)]) } })
     expect(bench.offsets()).toEqual([0, 1, 2])
@@ -125,7 +25,7 @@ describe('the feed', () => {
   })
 
   test('takes the partitions in turn, chunk by chunk', () => {
-    const bench = new Bench()
+    const bench = new FetchBench()
     bench.cursor(0)
     bench.cursor(1, 10)
     bench.fetch({ 0: { records: batch(0, 2) }, 1: { records: batch(10, 2) } })
@@ -134,7 +34,7 @@ describe('the feed', () => {
   })
 
   test('damage throws, names topic, partition and offset, skips nothing and fetches it again', () => {
-    const bench = new Bench()
+    const bench = new FetchBench()
     const cursor = bench.cursor(7)
     const damaged = batch(3, 2)
     damaged[damaged.length - 3]! ^= 1
@@ -148,8 +48,62 @@ describe('the feed', () => {
     expect(bench.offsets()).toEqual([3, 4])
   })
 
+  test.each([
+    ['its length', 8, 11],
+    ['its last offset delta', 23, 26],
+    ['its base offset', 0, 0],
+    ['its record count', 57, 60],
+  ])('a header with damage in %s is told of, and what comes before it is read', (_what, from, to) => {
+    const bench = new FetchBench()
+    const cursor = bench.cursor(7)
+    const damaged = batch(3, 2)
+    damaged.fill(0xff, from, to + 1)
+    bench.fetch({ 7: { records: Buffer.concat([batch(0, 3), damaged, batch(5, 2)]) } })
+    const seen: number[] = []
+    const read = (): void => {
+      for (let record = bench.feed.nextRecord(); record !== null; record = bench.feed.nextRecord()) {
+        seen.push((record as { offset: number }).offset)
+      }
+    }
+    expect(read).toThrow(expect.objectContaining({ name: 'UnreadableRecordError', topic: 't', partition: 7, offset: 3 }))
+    expect(seen).toEqual([0, 1, 2])
+    expect([cursor.position, cursor.fetchOffset, bench.fetcher.bufferedBytes]).toEqual([3, 3, 0])
+  })
+
+  test('damage to what a batch holds says where to go on behind it; another partition is read on', () => {
+    const bench = new FetchBench()
+    bench.cursor(0)
+    bench.cursor(1)
+    const damaged = batch(0, 4)
+    damaged[damaged.length - 2]! ^= 1
+    bench.fetch({ 0: { records: damaged }, 1: { records: batch(0, 2) } })
+    expect(() => bench.offsets()).toThrow(expect.objectContaining({ partition: 0, offset: 0, nextOffset: 4 }))
+    expect(bench.offsets()).toEqual([0, 1])
+  })
+
+  test('what is in hand keeps the epoch of the record before it, and positions have that of the last one read', () => {
+    const bench = new FetchBench()
+    const cursor = bench.cursor(0)
+    bench.fetch({
+      0: { records: Buffer.concat([batch(0, 2, { partitionLeaderEpoch: 3 }), batch(2, 3, { partitionLeaderEpoch: 5 })]) },
+    })
+    const places: unknown[] = []
+    for (let record = bench.feed.nextRecord(); record !== null; record = bench.feed.nextRecord()) {
+      const { handledOffset, handledEpoch, position, positionEpoch } = cursor
+      places.push([handledOffset, handledEpoch, position, positionEpoch])
+      cursor.inHandFrom = -1
+    }
+    expect(places).toEqual([
+      [0, -1, 1, 3],
+      [1, 3, 2, 3],
+      [2, 3, 3, 5],
+      [3, 5, 4, 5],
+      [4, 5, 5, 5],
+    ])
+  })
+
   test('damage is not looked for when it is not wanted', () => {
-    const bench = new Bench({ checkCrcs: false })
+    const bench = new FetchBench({ checkCrcs: false })
     bench.cursor(0)
     const damaged = batch(0, 2)
     damaged[17]! ^= 1
@@ -158,7 +112,7 @@ describe('the feed', () => {
   })
 
   test('batches hold at most maxPollRecords, of one chunk, and can be iterated again', () => {
-    const bench = new Bench({}, 4)
+    const bench = new FetchBench({}, 4)
     bench.cursor(0, 1)
     bench.fetch({ 0: { records: Buffer.concat([batch(0, 3), batch(3, 2), batch(5, 9)]) } })
     const ranges: Array<[number, number, number[]]> = []
@@ -176,7 +130,7 @@ describe('the feed', () => {
   })
 
   test('loads a large compressed batch first, and gives the same wait until it is there', async () => {
-    const bench = new Bench({ maxPartitionFetchBytes: 1_000_000 })
+    const bench = new FetchBench({ maxPartitionFetchBytes: 1_000_000 })
     bench.cursor(0)
     const builder = new RecordBatchBuilder({ batchSize: 300_000 })
     let seed = 3
@@ -192,190 +146,37 @@ describe('the feed', () => {
 })
 
 describe('read_committed', () => {
-  test('hands out exactly the committed transactions, whatever is interleaved and wherever the fetch begins', () => {
+  test('hands out exactly the committed transactions, whatever is interleaved, wherever it begins and however fetches cut it', () => {
     const transaction = fc.record({
       producerId: fc.integer({ min: 1, max: 3 }),
       count: fc.integer({ min: 1, max: 3 }),
       end: fc.constantFrom('abort', 'commit', null),
     })
     fc.assert(
-      fc.property(fc.array(transaction, { maxLength: 25 }), fc.nat(40), (steps, start) => {
-        const log = new ModelLog()
-        for (const { producerId, count, end } of steps) {
-          log.write(producerId, count)
-          if (end !== null) log.end(producerId, end)
-        }
-        for (const producerId of log.open()) log.end(producerId, 'commit')
-        const position = Math.min(start, log.endOffset)
-        const bench = new Bench({ isolationLevel: 'read_committed', maxPartitionFetchBytes: 10_000_000 })
-        const cursor = bench.cursor(0, position)
-        bench.fetch({ 0: log.fetch(position) })
-        expect(bench.offsets()).toEqual(log.committed().filter((offset) => offset >= position))
-        expect(cursor.position).toBe(log.endOffset)
-      }),
-      { numRuns: 300 },
+      fc.property(
+        fc.array(transaction, { maxLength: 25 }),
+        fc.nat(40),
+        fc.integer({ min: 1, max: 6 }),
+        (steps, start, batchesPerFetch) => {
+          const log = new ModelLog()
+          for (const { producerId, count, end } of steps) {
+            log.write(producerId, count)
+            if (end !== null) log.end(producerId, end)
+          }
+          for (const producerId of log.open()) log.end(producerId, 'commit')
+          const position = Math.min(start, log.endOffset)
+          const bench = new FetchBench({ isolationLevel: 'read_committed', maxPartitionFetchBytes: 10_000_000 })
+          const cursor = bench.cursor(0, position)
+          const seen: number[] = []
+          while (cursor.position < log.endOffset) {
+            bench.fetch({ 0: log.fetch(cursor.fetchOffset, batchesPerFetch) })
+            seen.push(...bench.offsets())
+          }
+          expect(seen).toEqual(log.committed().filter((offset) => offset >= position))
+          expect(cursor.position).toBe(log.endOffset)
+        },
+      ),
+      { numRuns: 500 },
     )
-  })
-})
-
-/** A partition's log with transactions, and what a broker says of it in a fetch. */
-class ModelLog {
-  #batches: Array<{ offset: number; end: number; bytes: Buffer }> = []
-  #aborted: Array<{ producerId: number; firstOffset: number; lastOffset: number }> = []
-  #offsetsOf = new Map<number, number[]>()
-  #committed: number[] = []
-  endOffset = 0
-
-  write(producerId: number, count: number): void {
-    const offset = this.endOffset
-    this.#push(batch(offset, count, { producerId, transactional: true }), count)
-    const offsets = this.#offsetsOf.get(producerId) ?? []
-    for (let index = 0; index < count; index++) offsets.push(offset + index)
-    this.#offsetsOf.set(producerId, offsets)
-  }
-
-  end(producerId: number, type: 'abort' | 'commit'): void {
-    const offsets = this.#offsetsOf.get(producerId)!
-    this.#offsetsOf.delete(producerId)
-    const lastOffset = this.endOffset
-    this.#push(marker(lastOffset, producerId, type), 1)
-    if (type === 'commit') this.#committed.push(...offsets)
-    else this.#aborted.push({ producerId, firstOffset: offsets[0]!, lastOffset })
-  }
-
-  open(): number[] {
-    return [...this.#offsetsOf.keys()]
-  }
-
-  committed(): number[] {
-    return this.#committed.toSorted((a, b) => a - b)
-  }
-
-  /** From the batch that holds `offset` on, with the aborted transactions that end after it. */
-  fetch(offset: number): Partial<PartitionData> {
-    const records = Buffer.concat(this.#batches.filter(({ end }) => end >= offset).map(({ bytes }) => bytes))
-    const abortedTransactions: AbortedTransaction[] = this.#aborted
-      .filter(({ lastOffset }) => lastOffset >= offset)
-      .map(({ producerId, firstOffset }) => ({ producerId: BigInt(producerId), firstOffset: BigInt(firstOffset) }))
-    return { records, abortedTransactions }
-  }
-
-  #push(bytes: Buffer, count: number): void {
-    this.#batches.push({ offset: this.endOffset, end: this.endOffset + count - 1, bytes })
-    this.endOffset += count
-  }
-}
-
-describe('the fetcher', () => {
-  test('fetches nothing of a partition whose position is unknown, or whose leader is', () => {
-    const bench = new Bench()
-    const cursor = bench.cursor(0, -1)
-    expect(bench.poll()).toEqual([])
-    cursor.seek(5, -1)
-    bench.leader = -1
-    expect(bench.poll()).toEqual([])
-    expect([...bench.fetcher.effects.staleTopics]).toEqual(['t'])
-    bench.leader = 1
-    const [call] = bench.poll()
-    expect(call!.request.topics).toMatchObject([
-      { topicId: 'topic-id', partitions: [{ partition: 0, fetchOffset: 5n, currentLeaderEpoch: 3 }] },
-    ])
-    expect(bench.poll()).toEqual([])
-  })
-
-  test('drops what comes for a partition that was given up, or was moved meanwhile', () => {
-    const bench = new Bench()
-    const given = bench.cursor(0)
-    const moved = bench.cursor(1)
-    const [call] = bench.poll()
-    bench.fetcher.remove(given)
-    moved.seek(50, -1)
-    bench.answer(call!, { 0: { records: batch(0, 3) }, 1: { records: batch(0, 3) } })
-    expect(bench.offsets()).toEqual([])
-    expect([moved.position, bench.fetcher.bufferedBytes]).toEqual([50, 0])
-  })
-
-  test('leaves out a partition of which enough is buffered, and does not wait for the others then', () => {
-    const bench = new Bench({ maxPartitionFetchBytes: 200 })
-    const cursor = bench.cursor(0)
-    bench.cursor(1)
-    bench.fetch({ 0: { records: batch(0, 10) } })
-    expect(cursor.bufferedBytes).toBeGreaterThan(100)
-    const [call] = bench.poll()
-    expect(call!.request.maxWaitMs).toBe(0)
-    expect([...call!.wanted.keys()].map(({ partition }) => partition)).toEqual([1])
-    bench.answer(call!, {})
-    // Nothing for it, so no asking again and again while the buffer stays full ...
-    expect(bench.poll()).toEqual([])
-    expect(bench.fetcher.deadline).toBe(bench.now + 500)
-    // ... until there is room.
-    bench.offsets()
-    expect([...bench.poll()[0]!.wanted.keys()].map(({ partition }) => partition)).toEqual([0, 1])
-  })
-
-  test('an answer that comes after there is room again does not hold anything up', () => {
-    const bench = new Bench({ maxPartitionFetchBytes: 200 })
-    bench.cursor(0)
-    bench.cursor(1)
-    bench.fetch({ 0: { records: batch(0, 10) } })
-    const [call] = bench.poll()
-    bench.offsets()
-    bench.answer(call!, {})
-    expect(bench.poll()).toHaveLength(1)
-  })
-
-  test.each([ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH, ErrorCode.UNKNOWN_TOPIC_ID])(
-    'error %d asks for metadata and keeps the position',
-    (errorCode) => {
-      const bench = new Bench()
-      const cursor = bench.cursor(0, 9)
-      bench.fetch({ 0: { errorCode } })
-      expect([...bench.fetcher.effects.staleTopics]).toEqual(['t'])
-      expect([cursor.position, bench.poll().length, bench.fetcher.deadline]).toEqual([9, 0, bench.now + 100])
-      bench.now += 100
-      expect(bench.poll()).toHaveLength(1)
-    },
-  )
-
-  test('follows the leader that a refusal names, at once', () => {
-    const bench = new Bench()
-    const cursor = bench.cursor(0)
-    bench.fetch({ 0: { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, currentLeader: { leaderId: 2, leaderEpoch: 4 } } })
-    expect(bench.fetcher.effects.leaderHints).toEqual([{ cursor, leaderId: 2, leaderEpoch: 4 }])
-    bench.leader = 2
-    expect(bench.poll()[0]!.node).toBe(2)
-  })
-
-  test('an offset out of range is for the reset policy, after what is buffered', () => {
-    const bench = new Bench()
-    const cursor = bench.cursor(0)
-    bench.fetch({ 0: { records: batch(0, 2) } })
-    bench.fetch({ 0: { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE } })
-    expect(bench.fetcher.effects.outOfRange).toEqual([])
-    expect(bench.offsets()).toEqual([0, 1])
-    bench.now += 100
-    bench.fetch({ 0: { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE } })
-    expect(bench.fetcher.effects.outOfRange).toEqual([cursor])
-  })
-
-  test('an error that will not pass is reported, naming the partition', () => {
-    const bench = new Bench()
-    bench.cursor(4, 8)
-    bench.fetch({ 4: { errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED } })
-    expect(bench.fetcher.effects.errors).toMatchObject([
-      { code: 'TOPIC_AUTHORIZATION_FAILED', message: expect.stringContaining('t-4 at offset 8') },
-    ])
-  })
-
-  test('a lost connection backs off and begins a new session', () => {
-    const bench = new Bench()
-    bench.cursor(0)
-    bench.fetch({ 0: { records: batch(0, 1) } })
-    const [call] = bench.poll()
-    expect(call!.request.sessionEpoch).toBe(1)
-    bench.fetcher.fetchFailed(call!, new KafkaError('CONNECTION_CLOSED', 'cut', { retriable: true }), bench.now)
-    expect(bench.poll()).toEqual([])
-    bench.now += 100
-    expect(bench.poll()[0]!.request).toMatchObject({ sessionId: 1, sessionEpoch: 0 })
   })
 })

@@ -1,4 +1,5 @@
-import type { KafkaRecord, RecordBatch, RecordCursor } from '@millrace/records/internal'
+import type { KafkaRecord, RecordBatch } from '@millrace/records/internal'
+import type { RecordDecoder } from '../delivery/record-decoder.ts'
 import { UnreadableRecordError } from '../errors.ts'
 import { ASYNC_DECOMPRESSION_BYTES } from '../limits.ts'
 import { ConsumerBatch } from './consumer-batch.ts'
@@ -15,158 +16,189 @@ export class Loading {
 }
 
 /**
- * Hands out what is buffered, record by record or batch by batch, one partition's chunk after another's, and moves the
- * partitions' positions along.
+ * Hands out what is buffered, record by record or batch by batch, of one partition or of all, one partition's chunk after another's; moves the
+ * partitions' positions along, and notes what is in hand.
  */
 export class RecordFeed {
   readonly #fetcher: Fetcher
   readonly #maxPollRecords: number
-  /** Compressed batches that were decompressed ahead. */
-  readonly #loaded = new WeakSet<RecordBatch>()
-  #loading: { readonly batch: RecordBatch; readonly loading: Loading } | null = null
-  /** The partition whose first chunk is being read. */
+  readonly #decoder: RecordDecoder | null
+  /** Compressed batches that are, or were, decompressed ahead. */
+  readonly #loads = new WeakMap<RecordBatch, { readonly loading: Loading; isDone: boolean }>()
+  /** The partition whose turn it is. */
   #cursor: PartitionCursor | null = null
-  /** The stored batch that is being read, or that was looked at and not taken yet. */
-  #batch: RecordBatch | null = null
-  #records: RecordCursor | null = null
 
-  constructor(fetcher: Fetcher, maxPollRecords: number) {
+  /** @param decoder for batches; single records are handed out as they are stored */
+  constructor(fetcher: Fetcher, maxPollRecords: number, decoder: RecordDecoder | null = null) {
     this.#fetcher = fetcher
     this.#maxPollRecords = maxPollRecords
+    this.#decoder = decoder
   }
 
-  /** The partition of what was handed out last. */
+  /** The partition of what was handed out last, of all partitions. */
   get cursor(): PartitionCursor {
     return this.#cursor!
   }
 
   /**
-   * The next record; null when nothing is buffered.
+   * The next record of any partition; null when nothing is buffered.
    * @throws {UnreadableRecordError}
    */
   nextRecord(): KafkaRecord | Loading | null {
-    try {
-      for (;;) {
-        const record = this.#records === null ? null : this.#records.next()
-        if (record !== null) {
-          const { offset } = record
-          const cursor = this.#cursor!
-          if (offset < cursor.position) continue
-          cursor.position = offset + 1
-          return record
-        }
-        if (this.#records !== null) this.#leaveBatch()
-        const batch = this.#peek()
-        if (batch === null || batch instanceof Loading) return batch
-        this.#records = batch.cursor()
-      }
-    } catch (error) {
-      throw this.#unreadable(error)
-    }
-  }
-
-  /**
-   * Stored batches of one chunk with together at most `maxPollRecords` records, as one; null when nothing is buffered.
-   * @throws {UnreadableRecordError}
-   */
-  nextBatch(): ConsumerBatch | Loading | null {
-    try {
-      this.#records = null
-      const first = this.#peek()
-      if (first === null || first instanceof Loading) return first
-      return this.#collect(first)
-    } catch (error) {
-      throw this.#unreadable(error)
-    }
-  }
-
-  /** The partition was taken from us, or moved: nothing of it is handed out. */
-  forget(cursor: PartitionCursor): void {
-    if (this.#cursor === cursor) this.#reset()
-  }
-
-  #collect(first: RecordBatch): ConsumerBatch {
-    const cursor = this.#cursor!
-    const { highWatermark } = cursor.chunks[0]!
-    const firstOffset = Math.max(cursor.position, first.baseOffset)
-    const stored = [first]
-    let lastOffset = Math.min(first.lastOffset, firstOffset + this.#maxPollRecords - 1)
-    if (lastOffset < first.lastOffset) {
-      cursor.position = lastOffset + 1
-      return new ConsumerBatch(stored, cursor.topic, cursor.partition, firstOffset, lastOffset, highWatermark)
-    }
-    this.#leaveBatch()
-    for (let room = this.#maxPollRecords - first.recordCount; ;) {
-      const next = this.#peekInChunk()
-      if (next === null || next.recordCount > room || this.#mustLoad(next)) break
-      stored.push(next)
-      room -= next.recordCount
-      lastOffset = next.lastOffset
-      this.#leaveBatch()
-    }
-    return new ConsumerBatch(stored, cursor.topic, cursor.partition, firstOffset, lastOffset, highWatermark)
-  }
-
-  /** The next batch that has something for the application, opened; it stays the current one until `#leaveBatch`. */
-  #peek(): RecordBatch | Loading | null {
     for (;;) {
-      if (this.#cursor === null) {
-        const next = this.#fetcher.ready[0]
-        if (next === undefined) return null
-        this.#cursor = next
-      }
-      const batch = this.#peekInChunk()
-      if (batch !== null) return this.#mustLoad(batch) ? this.#load(batch) : batch
-      this.#fetcher.consumed(this.#cursor)
+      const cursor = this.#cursor ?? this.#choose()
+      if (cursor === null) return null
+      const record = this.#recordOf(cursor)
+      if (record !== null) return record
       this.#cursor = null
     }
   }
 
-  #peekInChunk(): RecordBatch | null {
-    const cursor = this.#cursor!
-    while (this.#batch === null) {
-      const next = cursor.chunks[0]!.next()
-      if (next === null) return null
-      const { batch, isVisible } = next
-      this.#batch = batch
-      if (!isVisible || batch.recordCount === 0 || batch.lastOffset < cursor.position) this.#leaveBatch()
+  /**
+   * Stored batches of one chunk of any partition with together at most `maxPollRecords` records, as one; null when nothing is buffered.
+   * @throws {UnreadableRecordError}
+   */
+  nextBatch(): ConsumerBatch | Loading | null {
+    for (;;) {
+      const cursor = this.#cursor ?? this.#choose()
+      if (cursor === null) return null
+      const batch = this.#batchOf(cursor)
+      if (batch !== null) return batch
+      this.#cursor = null
     }
-    return this.#batch
   }
 
-  /** All of the current batch was handed out, or is for nobody. Offsets that it once held and no longer does are passed as well. */
-  #leaveBatch(): void {
-    const cursor = this.#cursor!
-    const batch = this.#batch!
-    if (batch.lastOffset >= cursor.position) cursor.position = batch.lastOffset + 1
-    cursor.positionEpoch = batch.partitionLeaderEpoch
-    this.#batch = null
-    this.#records = null
+  /** As `nextRecord`, of this partition. */
+  nextRecordOf(cursor: PartitionCursor): KafkaRecord | Loading | null {
+    while (cursor.chunks.length > 0 && cursor.isReadable) {
+      const record = this.#recordOf(cursor)
+      if (record !== null) return record
+    }
+    return null
+  }
+
+  /** As `nextBatch`, of this partition. */
+  nextBatchOf(cursor: PartitionCursor): ConsumerBatch | Loading | null {
+    while (cursor.chunks.length > 0 && cursor.isReadable) {
+      const batch = this.#batchOf(cursor)
+      if (batch !== null) return batch
+    }
+    return null
+  }
+
+  /** Nothing of it may be handed out now: it is paused, was moved or is not ours any more. */
+  leave(cursor: PartitionCursor): void {
+    if (this.#cursor === cursor) this.#cursor = null
+  }
+
+  #choose(): PartitionCursor | null {
+    for (const cursor of this.#fetcher.ready) if (cursor.isReadable) return (this.#cursor = cursor)
+    return null
+  }
+
+  /** The next record of the first chunk; null when it has none left, and is gone. */
+  #recordOf(cursor: PartitionCursor): KafkaRecord | Loading | null {
+    try {
+      for (;;) {
+        const record = cursor.records === null ? null : cursor.records.next()
+        if (record !== null) {
+          const { offset } = record
+          if (offset < cursor.position) continue
+          cursor.handOut(offset, offset + 1)
+          return record
+        }
+        if (cursor.records !== null) leaveBatch(cursor)
+        const batch = this.#peek(cursor)
+        if (batch === null || batch instanceof Loading) return batch
+        cursor.records = batch.cursor()
+      }
+    } catch (error) {
+      throw this.#unreadable(cursor, error)
+    }
+  }
+
+  #batchOf(cursor: PartitionCursor): ConsumerBatch | Loading | null {
+    try {
+      cursor.records = null
+      const first = this.#peek(cursor)
+      if (first === null || first instanceof Loading) return first
+      return this.#collect(cursor, first)
+    } catch (error) {
+      throw this.#unreadable(cursor, error)
+    }
+  }
+
+  #collect(cursor: PartitionCursor, first: RecordBatch): ConsumerBatch {
+    const { highWatermark } = cursor.chunks[0]!
+    const firstOffset = Math.max(cursor.position, first.baseOffset)
+    const stored = [first]
+    let lastOffset = Math.min(first.lastOffset, firstOffset + this.#maxPollRecords - 1)
+    const isWhole = lastOffset === first.lastOffset
+    cursor.handOut(firstOffset, lastOffset + 1)
+    if (isWhole) {
+      leaveBatch(cursor)
+      for (let room = this.#maxPollRecords - first.recordCount; ;) {
+        const next = this.#peekInChunk(cursor)
+        if (next === null || next.recordCount > room || this.#mustLoad(next)) break
+        stored.push(next)
+        room -= next.recordCount
+        lastOffset = next.lastOffset
+        cursor.handOut(next.baseOffset, lastOffset + 1)
+        leaveBatch(cursor)
+      }
+    }
+    return new ConsumerBatch(stored, cursor, firstOffset, lastOffset, highWatermark, this.#decoder)
+  }
+
+  /** The next batch of the first chunk that has something for the application, opened; it stays the current one until `leaveBatch`. */
+  #peek(cursor: PartitionCursor): RecordBatch | Loading | null {
+    const batch = this.#peekInChunk(cursor)
+    if (batch !== null) return this.#mustLoad(batch) ? this.#load(batch) : batch
+    this.#fetcher.consumed(cursor)
+    return null
+  }
+
+  #peekInChunk(cursor: PartitionCursor): RecordBatch | null {
+    while (cursor.batch === null) {
+      const next = cursor.chunks[0]!.next(cursor.position)
+      if (next === null) return null
+      const { batch, isVisible } = next
+      cursor.batch = batch
+      cursor.batchEpoch = batch.partitionLeaderEpoch
+      if (!isVisible || batch.recordCount === 0 || batch.lastOffset < cursor.position) leaveBatch(cursor)
+    }
+    return cursor.batch
   }
 
   #mustLoad(batch: RecordBatch): boolean {
-    return batch.sizeInBytes >= ASYNC_DECOMPRESSION_BYTES && batch.compression !== 'none' && !this.#loaded.has(batch)
+    if (batch.sizeInBytes < ASYNC_DECOMPRESSION_BYTES || batch.compression === 'none') return false
+    return this.#loads.get(batch)?.isDone !== true
   }
 
   #load(batch: RecordBatch): Loading {
-    if (this.#loading?.batch === batch) return this.#loading.loading
+    const known = this.#loads.get(batch)
+    if (known !== undefined) return known.loading
     // A failure shows again when the batch is opened.
     const done = batch.load().catch(() => {})
-    const loading = new Loading(done.then(() => void this.#loaded.add(batch)))
-    this.#loading = { batch, loading }
-    return loading
+    const load = { loading: new Loading(done.then(() => void (load.isDone = true))), isDone: false }
+    this.#loads.set(batch, load)
+    return load.loading
   }
 
-  #unreadable(cause: unknown): UnreadableRecordError {
-    const cursor = this.#cursor!
-    this.#reset()
+  #unreadable(cursor: PartitionCursor, cause: unknown): UnreadableRecordError {
+    const nextOffset = cursor.batch === null ? cursor.chunks[0]!.offsetAfterDamage() : cursor.batch.lastOffset + 1
+    this.leave(cursor)
     this.#fetcher.discard(cursor)
-    return new UnreadableRecordError(cursor.topic, cursor.partition, cursor.position, cause)
+    const isAhead = nextOffset > cursor.position
+    return new UnreadableRecordError(cursor.topic, cursor.partition, cursor.position, isAhead ? nextOffset : -1, cause)
   }
+}
 
-  #reset(): void {
-    this.#cursor = null
-    this.#batch = null
-    this.#records = null
-  }
+/** All of the current batch was handed out, or is for nobody. Offsets that it once held and no longer does are passed as well. */
+function leaveBatch(cursor: PartitionCursor): void {
+  const batch = cursor.batch!
+  if (batch.lastOffset >= cursor.position) cursor.position = batch.lastOffset + 1
+  cursor.positionEpoch = cursor.batchEpoch
+  cursor.batch = null
+  cursor.records = null
 }

@@ -1,105 +1,13 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
-import { assert, describe, expect, test } from 'vitest'
-import type { Assignor } from '../assignors/assignor.ts'
+import { describe, expect, test } from 'vitest'
+import { ClassicBench, layouts, t } from '../../test/classic-bench.ts'
 import { cooperativeStickyAssignor } from '../assignors/cooperative-sticky.ts'
 import { rangeAssignor } from '../assignors/range.ts'
-import type { TopicPartition } from '../topic-partition.ts'
-import { ClassicMember } from './classic-member.ts'
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
-import type { MemberEffect } from './member-effects.ts'
-import type { MemberConfig } from './member-requests.ts'
-
-type Kind = MemberEffect['kind']
-type Effect<Name extends Kind> = Extract<MemberEffect, { kind: Name }>
-
-const CONFIG: MemberConfig = {
-  groupId: 'g',
-  groupInstanceId: null,
-  topics: ['t'],
-  assignors: [rangeAssignor],
-  sessionTimeoutMs: 1_000,
-  heartbeatIntervalMs: 300,
-  maxPollIntervalMs: 5_000,
-  requestTimeoutMs: 100,
-  rackId: null,
-}
-
-/** A member whose coordinator is the test. */
-class Bench {
-  readonly member: ClassicMember
-  now = 10_000
-
-  constructor(assignors: readonly Assignor[] = [rangeAssignor], config: Partial<MemberConfig> = {}) {
-    const settings = { ...CONFIG, assignors, ...config }
-    this.member = new ClassicMember(settings, { retryBackoffMs: 50, retryBackoffMaxMs: 50 }, () => 0.5)
-  }
-
-  /** The only effect, which must be of this kind. */
-  only<Name extends Kind>(kind: Name): Effect<Name> {
-    const effects = this.member.effects.splice(0)
-    assert.deepEqual(
-      effects.map((effect) => effect.kind),
-      [kind],
-    )
-    return effects[0] as Effect<Name>
-  }
-
-  kinds(): Kind[] {
-    return this.member.effects.splice(0).map((effect) => effect.kind)
-  }
-
-  wait(ms: number): void {
-    this.now += ms
-    this.member.tick(this.now)
-  }
-
-  answerJoin(join: Effect<'join'>, fields: Partial<JoinGroupResponse> = {}): void {
-    const response: JoinGroupResponse = {
-      throttleTimeMs: 0,
-      errorCode: 0,
-      generationId: 1,
-      protocolType: 'consumer',
-      protocolName: join.request.protocols[0]!.name,
-      leader: 'other',
-      skipAssignment: false,
-      memberId: 'me',
-      members: [],
-      ...fields,
-    }
-    this.member.joinAnswered(join.serial, response, this.now)
-  }
-
-  answerSync(sync: Effect<'sync'>, partitions: readonly TopicPartition[], errorCode = 0): void {
-    const response = {
-      throttleTimeMs: 0,
-      errorCode,
-      protocolType: null,
-      protocolName: null,
-      assignment: encodeAssignment(partitions),
-    }
-    this.member.syncAnswered(sync.serial, response, this.now)
-  }
-
-  answerHeartbeat(errorCode: number): void {
-    this.member.heartbeatAnswered(this.only('heartbeat').serial, { throttleTimeMs: 0, errorCode }, this.now)
-  }
-
-  /** Joins as a follower and gets these. */
-  stable(partitions: readonly TopicPartition[], generationId = 1): void {
-    if (this.member.state === 'idle') this.member.start(this.now)
-    this.answerJoin(this.only('join'), { generationId })
-    this.answerSync(this.only('sync'), partitions)
-  }
-}
-
-function t(...partitions: number[]): TopicPartition[] {
-  return partitions.map((partition) => ({ topic: 't', partition }))
-}
+import { decodeAssignment, decodeSubscription, encodeSubscription } from './consumer-protocol.ts'
 
 describe('joining', () => {
   test('takes the member id that it is given and joins again with it', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const first = bench.only('join')
     expect(first.request).toMatchObject({
@@ -115,14 +23,14 @@ describe('joining', () => {
   })
 
   test('as leader counts partitions, assigns to all, and syncs that', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const metadata = encodeSubscription({ topics: ['t'], userData: null, ownedPartitions: [], generationId: -1, rackId: null })
     const members = ['a', 'me'].map((memberId) => ({ memberId, groupInstanceId: null, metadata }))
     bench.answerJoin(bench.only('join'), { leader: 'me', members })
-    const count = bench.only('count-partitions')
+    const count = bench.only('describe-topics')
     expect(count.topics).toEqual(['t'])
-    bench.member.topicsCounted(count.serial, new Map([['t', 3]]), bench.now)
+    bench.member.topicsDescribed(count.serial, layouts({ t: 3 }), bench.now)
     const { assignments } = bench.only('sync').request
     expect(assignments.map(({ memberId, assignment }) => [memberId, decodeAssignment(assignment)])).toEqual([
       ['a', t(0, 1)],
@@ -131,21 +39,21 @@ describe('joining', () => {
   })
 
   test('as a leader that is told to skip the assignment syncs none, and still watches', () => {
-    const bench = new Bench([rangeAssignor], { groupInstanceId: 'i' })
+    const bench = new ClassicBench([rangeAssignor], { groupInstanceId: 'i' })
     bench.member.start(bench.now)
     bench.answerJoin(bench.only('join'), { leader: 'me', skipAssignment: true })
-    const count = bench.only('count-partitions')
-    bench.member.topicsCounted(count.serial, new Map([['t', 3]]), bench.now)
+    const count = bench.only('describe-topics')
+    bench.member.topicsDescribed(count.serial, layouts({ t: 3 }), bench.now)
     const sync = bench.only('sync')
     expect(sync.request.assignments).toEqual([])
     bench.answerSync(sync, t(0))
     bench.kinds()
-    bench.member.partitionsCounted(new Map([['t', 4]]), bench.now)
+    bench.member.topicsSeen(layouts({ t: 4 }), bench.now)
     expect(bench.only('revoke').partitions).toEqual(t(0))
   })
 
   test('drops answers to what it asks no more', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     const join = bench.only('join')
     bench.answerJoin(join, { errorCode: ErrorCode.MEMBER_ID_REQUIRED })
@@ -158,7 +66,7 @@ describe('joining', () => {
   test.each([ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE])(
     'looks for the coordinator again and retries after error %d',
     (errorCode) => {
-      const bench = new Bench()
+      const bench = new ClassicBench()
       bench.member.start(bench.now)
       bench.answerJoin(bench.only('join'), { errorCode })
       bench.only('coordinator-lost')
@@ -176,7 +84,7 @@ describe('joining', () => {
     ErrorCode.FENCED_INSTANCE_ID,
     ErrorCode.INVALID_GROUP_ID,
   ])('fails for good with error %d, naming the group', (errorCode) => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     bench.answerJoin(bench.only('join'), { errorCode })
     expect(bench.only('failed').error.message).toContain('group g')
@@ -184,7 +92,7 @@ describe('joining', () => {
   })
 
   test('fails for good when a request cannot be made, and retries when it was lost', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.member.start(bench.now)
     bench.member.requestFailed(
       'join',
@@ -199,7 +107,7 @@ describe('joining', () => {
   })
 
   test('does not take what it did not subscribe to', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable([{ topic: 'strange', partition: 0 }])
     expect([bench.member.state, bench.member.owned]).toEqual(['waiting', []])
   })
@@ -207,7 +115,7 @@ describe('joining', () => {
 
 describe('heartbeats', () => {
   test('go on at their interval, also while partitions are given up', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.only('assigned')
     bench.wait(300)
@@ -221,7 +129,7 @@ describe('heartbeats', () => {
   })
 
   test('one at a time; without an answer for a session the coordinator is looked for', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -229,11 +137,17 @@ describe('heartbeats', () => {
     bench.wait(300)
     expect(bench.kinds()).toEqual([])
     bench.wait(400)
-    bench.only('coordinator-lost')
+    const [lookup, zombie] = bench.member.effects.splice(0)
+    expect(lookup!.kind).toBe('coordinator-lost')
+    expect(zombie).toMatchObject({ kind: 'zombie', event: { cause: 'session', silentMs: 1_000 } })
+    bench.wait(999)
+    expect(bench.kinds()).toEqual([])
+    bench.wait(1)
+    expect(bench.kinds()).toEqual(['coordinator-lost', 'zombie'])
   })
 
   test('a moved coordinator costs nothing but a lookup', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -246,12 +160,15 @@ describe('heartbeats', () => {
     [ErrorCode.UNKNOWN_MEMBER_ID, ''],
     [ErrorCode.ILLEGAL_GENERATION, 'me'],
   ])('error %d means that the partitions are lost; it joins again as %o', (errorCode, memberId) => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
     bench.answerHeartbeat(errorCode)
-    expect(bench.only('lost').partitions).toEqual(t(0, 1))
+    const [zombie, lost] = bench.member.effects.splice(0)
+    expect(zombie).toMatchObject({ kind: 'zombie', event: { cause: 'fenced' } })
+    expect(lost!.kind).toBe('lost')
+    expect(bench.member.owned).toEqual([])
     bench.wait(50)
     expect(bench.only('join').request.memberId).toBe(memberId)
   })
@@ -259,7 +176,7 @@ describe('heartbeats', () => {
 
 describe('rebalancing', () => {
   test('eager gives everything up before it joins, and says that it owns nothing', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
@@ -275,7 +192,7 @@ describe('rebalancing', () => {
   })
 
   test('cooperative keeps all while it joins, then gives up what went to others and joins again', () => {
-    const bench = new Bench([cooperativeStickyAssignor])
+    const bench = new ClassicBench([cooperativeStickyAssignor])
     bench.stable(t(0, 1))
     bench.kinds()
     bench.wait(300)
@@ -293,12 +210,12 @@ describe('rebalancing', () => {
   })
 
   test('both protocols are cooperative only when every assignor is', () => {
-    expect(new Bench([rangeAssignor, cooperativeStickyAssignor]).member.protocol).toBe('eager')
-    expect(new Bench([cooperativeStickyAssignor]).member.protocol).toBe('cooperative')
+    expect(new ClassicBench([rangeAssignor, cooperativeStickyAssignor]).member.protocol).toBe('eager')
+    expect(new ClassicBench([cooperativeStickyAssignor]).member.protocol).toBe('cooperative')
   })
 
   test('a revocation that ends after the membership was lost changes nothing', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.wait(300)
@@ -306,7 +223,7 @@ describe('rebalancing', () => {
     const revoke = bench.only('revoke')
     bench.wait(300)
     bench.answerHeartbeat(ErrorCode.UNKNOWN_MEMBER_ID)
-    bench.only('lost')
+    expect(bench.kinds()).toEqual(['zombie', 'lost'])
     bench.member.revoked(revoke.serial, bench.now)
     expect(bench.kinds()).toEqual([])
     bench.wait(50)
@@ -314,15 +231,15 @@ describe('rebalancing', () => {
   })
 
   test('the leader starts one when a topic gets partitions; a follower does not', () => {
-    const follower = new Bench()
+    const follower = new ClassicBench()
     follower.stable(t(0))
     follower.kinds()
-    follower.member.partitionsCounted(new Map([['t', 9]]), follower.now)
+    follower.member.topicsSeen(layouts({ t: 9 }), follower.now)
     expect(follower.kinds()).toEqual([])
   })
 
   test('a refused commit tells of a rebalance', () => {
-    const bench = new Bench([cooperativeStickyAssignor])
+    const bench = new ClassicBench([cooperativeStickyAssignor])
     bench.stable(t(0))
     bench.kinds()
     bench.member.commitRefused(ErrorCode.REBALANCE_IN_PROGRESS, bench.now)
@@ -332,7 +249,7 @@ describe('rebalancing', () => {
 
 describe('an application that asks for nothing', () => {
   test('costs the membership at its deadline; it joins again when there is demand', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.member.setPollDeadline(bench.now + 400, bench.now)
@@ -340,7 +257,7 @@ describe('an application that asks for nothing', () => {
     bench.wait(300)
     bench.answerHeartbeat(ErrorCode.NONE)
     bench.wait(100)
-    expect(bench.kinds()).toEqual(['leave', 'lost'])
+    expect(bench.kinds()).toEqual(['zombie', 'leave', 'lost'])
     expect(bench.member.deadline).toBe(Infinity)
     bench.member.setPollDeadline(Infinity, bench.now)
     expect(bench.only('join').request.memberId).toBe('')
@@ -349,7 +266,7 @@ describe('an application that asks for nothing', () => {
 
 describe('leaving', () => {
   test('says so, in the form of each version', () => {
-    const bench = new Bench()
+    const bench = new ClassicBench()
     bench.stable(t(0))
     bench.kinds()
     bench.member.leave('done')
@@ -364,7 +281,7 @@ describe('leaving', () => {
   })
 
   test('a static member leaves silently, so that it may come back', () => {
-    const bench = new Bench([rangeAssignor], { groupInstanceId: 'i' })
+    const bench = new ClassicBench([rangeAssignor], { groupInstanceId: 'i' })
     bench.stable(t(0))
     bench.kinds()
     bench.member.leave('done')

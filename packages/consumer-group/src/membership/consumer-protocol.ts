@@ -25,8 +25,6 @@ export interface Subscription {
   readonly rackId: string | null
 }
 
-const GENERATION_USER_DATA_BYTES = 4
-
 export function encodeSubscription(subscription: Subscription): Buffer {
   const version = CONSUMER_PROTOCOL_SUBSCRIPTION_MAX_VERSION
   const writer = new Writer()
@@ -46,11 +44,9 @@ export function decodeSubscription(bytes: Buffer): Subscription {
   return { ...message, ownedPartitions: flatten(message.ownedPartitions) }
 }
 
-/** A member as the leader sees it. Members that speak an older version say their generation in the cooperative assignor's user data. */
+/** A member as the leader sees it. @throws {ProtocolError} */
 export function groupMemberOf(memberId: string, groupInstanceId: string | null, metadata: Buffer): GroupMember {
-  const { topics, ownedPartitions, generationId, userData } = decodeSubscription(metadata)
-  const stated = generationId < 0 && userData?.length === GENERATION_USER_DATA_BYTES ? userData.readInt32BE(0) : generationId
-  return { memberId, groupInstanceId, topics, ownedPartitions, generationId: stated }
+  return { memberId, groupInstanceId, ...decodeSubscription(metadata) }
 }
 
 export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {

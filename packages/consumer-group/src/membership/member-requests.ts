@@ -2,9 +2,10 @@ import type { HeartbeatRequest } from '@millrace/protocol/apis/heartbeat'
 import type { JoinGroupRequest } from '@millrace/protocol/apis/join-group'
 import type { LeaveGroupRequest } from '@millrace/protocol/apis/leave-group'
 import type { SyncGroupRequest } from '@millrace/protocol/apis/sync-group'
-import type { Assignment, Assignor } from '../assignors/assignor.ts'
+import type { Assignment, LastAssignment, PartitionAssignor } from '../assignors/assignor.ts'
 import { REASON_LENGTH_MAX } from '../limits.ts'
 import type { TopicPartition } from '../topic-partition.ts'
+import type { MemberIdentity } from './membership.ts'
 import { encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
 
 export const PROTOCOL_TYPE = 'consumer'
@@ -12,9 +13,8 @@ export const PROTOCOL_TYPE = 'consumer'
 export interface MemberConfig {
   readonly groupId: string
   readonly groupInstanceId: string | null
-  readonly topics: readonly string[]
   /** In order of preference. */
-  readonly assignors: readonly Assignor[]
+  readonly assignors: readonly PartitionAssignor[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly maxPollIntervalMs: number
@@ -22,27 +22,21 @@ export interface MemberConfig {
   readonly rackId: string | null
 }
 
-/** Who a member is to the coordinator. */
-export interface MemberIdentity {
-  /** Empty until the coordinator gave one. */
-  readonly memberId: string
-  /** -1 while it is in no generation. */
-  readonly generationId: number
-}
-
 export function joinRequest(
   config: MemberConfig,
   identity: MemberIdentity,
+  topics: readonly string[],
   owned: readonly TopicPartition[],
+  last: LastAssignment | null,
   reason: string,
 ): JoinGroupRequest {
-  const { groupId, groupInstanceId, sessionTimeoutMs, maxPollIntervalMs, topics, rackId } = config
+  const { groupId, groupInstanceId, sessionTimeoutMs, maxPollIntervalMs, rackId } = config
   const { memberId, generationId } = identity
   const protocols = config.assignors.map((assignor) => ({
     name: assignor.name,
     metadata: encodeSubscription({
       topics,
-      userData: assignor.userData(generationId),
+      userData: assignor.subscriptionUserData?.(topics, last) ?? null,
       ownedPartitions: owned,
       generationId,
       rackId,

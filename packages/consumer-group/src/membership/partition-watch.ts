@@ -1,20 +1,36 @@
-/** What the leader assigned by: how many partitions each topic had. */
-export class PartitionWatch {
-  #counts: ReadonlyMap<string, number> | null = null
+import type { TopicLayout } from '../assignors/assignor.ts'
 
-  start(counts: ReadonlyMap<string, number>): void {
-    this.#counts = new Map(counts)
+/** What the leader assigned by: how many partitions each topic had, and in which racks they were (KIP-881). */
+export class PartitionWatch {
+  #topics: readonly string[] | null = null
+  #snapshot = ''
+
+  /** Null for who does not lead. */
+  get topics(): readonly string[] | null {
+    return this.#topics
+  }
+
+  /** @param topics what the group subscribes to, whether it exists or not */
+  start(topics: readonly string[], layouts: ReadonlyMap<string, TopicLayout>): void {
+    this.#topics = topics
+    this.#snapshot = this.#textOf(layouts)
   }
 
   stop(): void {
-    this.#counts = null
+    this.#topics = null
   }
 
-  /** Whether `counts` differ, for any topic that either knows. False for who does not lead. */
-  changed(counts: ReadonlyMap<string, number>): boolean {
-    const known = this.#counts
-    if (known === null) return false
-    for (const [topic, count] of counts) if ((known.get(topic) ?? 0) !== count) return true
-    return false
+  /** Whether what is known now differs. False for who does not lead. */
+  changed(layouts: ReadonlyMap<string, TopicLayout>): boolean {
+    return this.#topics !== null && this.#textOf(layouts) !== this.#snapshot
+  }
+
+  #textOf(layouts: ReadonlyMap<string, TopicLayout>): string {
+    return JSON.stringify(
+      this.#topics!.map((topic) => {
+        const layout = layouts.get(topic)
+        return layout === undefined ? 0 : [layout.partitionCount, layout.replicaRacks.map((racks) => [...new Set(racks)].sort())]
+      }),
+    )
   }
 }

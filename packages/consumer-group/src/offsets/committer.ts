@@ -1,95 +1,150 @@
 import { ErrorCode, errorFor, KafkaError } from '@millrace/protocol'
+import type { ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
-import { CommitError } from '../errors.ts'
+import { asKafkaError, CommitError } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
-import type { InHand } from '../in-hand.ts'
-import type { ClassicMember } from '../membership/classic-member.ts'
+import type { MemberIdentity } from '../membership/membership.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import type { OffsetToCommit } from './offset-requests.ts'
 
-/** What says that the member is not, or not in this generation, in the group. */
+/** What says that the member is not, or not in this generation or epoch, in the group. */
 const MEMBERSHIP_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.REBALANCE_IN_PROGRESS,
   ErrorCode.UNKNOWN_MEMBER_ID,
   ErrorCode.ILLEGAL_GENERATION,
   ErrorCode.FENCED_INSTANCE_ID,
+  ErrorCode.STALE_MEMBER_EPOCH,
+  ErrorCode.FENCED_MEMBER_EPOCH,
 ])
+
+/** As whom to commit. */
+export interface CommitterIdentity {
+  /** Null: not as a member, for partitions that were assigned by hand. */
+  readonly identity: MemberIdentity | null
+  /** The member was refused: `'retry'` says that the same may succeed with the identity of then. */
+  refused(errorCode: number, used: MemberIdentity): 'retry' | 'final'
+}
+
+export interface CommitObserver {
+  committed(latencyMs: number): void
+}
+
+interface Chosen {
+  readonly cursor: PartitionCursor
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
+
+const NOT_A_MEMBER: MemberIdentity = { memberId: '', generationId: -1 }
 
 /** Commits what was handled, and nothing that was not: one commit at a time, so that an older one never overtakes a newer. */
 export class Committer {
+  readonly #groupId: string
   readonly #config: ConsumerConfig
+  readonly #cluster: ClusterClient
   readonly #offsets: GroupOffsets
-  readonly #member: ClassicMember
-  readonly #inHand: InHand
+  readonly #membership: CommitterIdentity
   readonly #events: EventSource
-  readonly #now: () => number
+  readonly #observer: CommitObserver
   #last: Promise<void> = Promise.resolve()
 
   constructor(
+    groupId: string,
     config: ConsumerConfig,
+    cluster: ClusterClient,
     offsets: GroupOffsets,
-    member: ClassicMember,
-    inHand: InHand,
+    membership: CommitterIdentity,
     events: EventSource,
-    now: () => number,
+    observer: CommitObserver,
   ) {
+    this.#groupId = groupId
     this.#config = config
+    this.#cluster = cluster
     this.#offsets = offsets
-    this.#member = member
-    this.#inHand = inHand
+    this.#membership = membership
     this.#events = events
-    this.#now = now
+    this.#observer = observer
   }
 
-  /** @throws {CommitError} as a rejection */
+  /**
+   * What was handled of these and is not committed. An offset that was committed and lies behind what was handled stays: only a seek, a reset
+   * or the application itself moves a commit back.
+   * @throws {CommitError} as a rejection
+   */
   commitHandled(cursors: Iterable<PartitionCursor>): Promise<void> {
     const list = [...cursors]
-    return this.#next(() => {
-      const pending = list.filter((cursor) => {
-        const offset = this.#inHand.unhandledOf(cursor)
-        return offset >= 0 && offset !== cursor.committed
-      })
-      return pending.map((cursor) => ({ cursor, offset: this.#inHand.unhandledOf(cursor), leaderEpoch: cursor.positionEpoch }))
-    })
+    return this.#next(() =>
+      list
+        .filter(({ handledOffset, committed, isGone }) => !isGone && handledOffset >= 0 && handledOffset > committed)
+        .map((cursor) => ({ cursor, offset: cursor.handledOffset, leaderEpoch: cursor.handledEpoch, metadata: '' })),
+    )
   }
 
-  /** @throws {CommitError} as a rejection */
-  commitOffsets(offsets: ReadonlyArray<{ readonly cursor: PartitionCursor; readonly offset: number }>): Promise<void> {
-    return this.#next(() => offsets.map(({ cursor, offset }) => ({ cursor, offset, leaderEpoch: -1 })))
+  /** The same, where nobody waits for the outcome: the event `commitFailed` tells of a failure. Never rejects. */
+  async commitQuietly(cursors: Iterable<PartitionCursor>): Promise<void> {
+    try {
+      await this.commitHandled(cursors)
+    } catch (error) {
+      this.#events.emit('commitFailed', { error: asKafkaError(error) })
+    }
   }
 
-  #next(choose: () => Array<{ cursor: PartitionCursor; offset: number; leaderEpoch: number }>): Promise<void> {
+  /** Exactly these. @throws {CommitError} as a rejection */
+  commitOffsets(offsets: readonly Chosen[]): Promise<void> {
+    return this.#next(() => offsets)
+  }
+
+  #next(choose: () => readonly Chosen[]): Promise<void> {
     const commit = this.#last.then(() => this.#commit(choose()))
     this.#last = commit.catch(() => {})
     return commit
   }
 
-  async #commit(chosen: ReadonlyArray<{ cursor: PartitionCursor; offset: number; leaderEpoch: number }>): Promise<void> {
+  async #commit(chosen: readonly Chosen[]): Promise<void> {
     if (chosen.length === 0) return
-    const { groupId, groupInstanceId, requestTimeoutMs } = this.#config
-    const identity = { groupId, groupInstanceId, ...this.#member.identity }
-    if (identity.memberId === '') throw this.#refused(ErrorCode.UNKNOWN_MEMBER_ID)
-    const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch }) => {
-      return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch }
+    const { clock } = this.#cluster.environment
+    const serials = chosen.map(({ cursor }) => cursor.serial)
+    const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata }) => {
+      return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch, metadata }
     })
+    const deadline = clock.now() + this.#config.defaultApiTimeoutMs
+    for (;;) {
+      const code = await this.#attempt(offsets)
+      if (code === ErrorCode.NONE) break
+      if (code >= 0) throw this.#refused(code)
+      if (clock.now() + this.#config.retryBackoffMs >= deadline) throw this.#refused(-code)
+      await this.#cluster.sleep(this.#config.retryBackoffMs)
+    }
+    // Where somebody sought meanwhile, what is committed next may lie before this.
+    chosen.forEach(({ cursor, offset }, index) => {
+      if (cursor.serial === serials[index]) cursor.committed = offset
+    })
+    this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
+  }
+
+  /** The error code, or 0; negative when the same may succeed soon with another identity. */
+  async #attempt(offsets: readonly OffsetToCommit[]): Promise<number> {
+    const { groupInstanceId, requestTimeoutMs } = this.#config
+    const member = this.#membership.identity
+    if (member !== null && member.memberId === '') return ErrorCode.UNKNOWN_MEMBER_ID
+    const used = member ?? NOT_A_MEMBER
+    const identity = { groupId: this.#groupId, groupInstanceId: member === null ? null : groupInstanceId, ...used }
+    const { clock } = this.#cluster.environment
+    const startedAt = clock.now()
     let code: number
     try {
       code = await this.#offsets.commit(identity, offsets, requestTimeoutMs)
     } catch (error) {
-      throw error instanceof KafkaError ? new CommitError(groupId, error) : error
+      throw error instanceof KafkaError ? new CommitError(this.#groupId, error) : error
     }
-    if (code !== ErrorCode.NONE) {
-      const isCurrent =
-        identity.memberId === this.#member.identity.memberId && identity.generationId === this.#member.identity.generationId
-      if (MEMBERSHIP_ERRORS.has(code) && isCurrent) this.#member.commitRefused(code, this.#now())
-      throw this.#refused(code)
-    }
-    for (const { cursor, offset } of chosen) cursor.committed = offset
-    this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
+    this.#observer.committed(clock.now() - startedAt)
+    if (member === null || !MEMBERSHIP_ERRORS.has(code)) return code
+    return this.#membership.refused(code, member) === 'retry' ? -code : code
   }
 
   #refused(code: number): CommitError {
-    return new CommitError(this.#config.groupId, errorFor(code))
+    return new CommitError(this.#groupId, errorFor(code))
   }
 }

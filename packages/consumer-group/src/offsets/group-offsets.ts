@@ -1,4 +1,4 @@
-import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
+import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
 import { offsetCommitApi } from '@millrace/protocol/apis/offset-commit'
 import { offsetFetchApi } from '@millrace/protocol/apis/offset-fetch'
@@ -36,9 +36,9 @@ export class GroupOffsets {
   }
 
   /**
-   * What the group has committed for each of the partitions. Offsets of open transactions are waited for: the answer says
-   * UNSTABLE_OFFSET_COMMIT, which is retriable.
-   * @throws {KafkaError}
+   * What the group has committed for each of the partitions, or an error of the partition's. Offsets of open transactions are to be waited for:
+   * they come as UNSTABLE_OFFSET_COMMIT, which is retriable.
+   * @throws {KafkaError} that concerns the group
    */
   async fetch(groupId: string, partitions: readonly TopicPartition[]): Promise<FetchedOffset[]> {
     const names = this.#names
@@ -53,14 +53,6 @@ export class GroupOffsets {
     )
     const code = offsetFetchErrorOf(response)
     if (code !== ErrorCode.NONE) throw errorAbout(code, `offsets of group ${groupId}`)
-    const offsets = fetchedOffsets(response, names)
-    for (const { topic, partition, errorCode } of offsets) {
-      if (errorCode !== ErrorCode.NONE) throw this.#errorOf(groupId, topic, partition, errorCode)
-    }
-    return offsets
-  }
-
-  #errorOf(groupId: string, topic: string, partition: number, errorCode: number): KafkaError {
-    return errorAbout(errorCode, `offset of group ${groupId} for ${topic}-${partition}`)
+    return fetchedOffsets(response, names)
   }
 }

@@ -9,88 +9,95 @@ import {
 import type { TopicPartition } from '../topic-partition.ts'
 
 /** Kafka's marks for the ends of a log, in place of a timestamp. */
-const END_OF_LOG = { earliest: -2n, latest: -1n }
+export const EARLIEST_TIMESTAMP = -2
+export const LATEST_TIMESTAMP = -1
+
+export interface OffsetQuestion extends TopicPartition {
+  /** Epoch milliseconds: the first record that is not older is looked for. Or one of the marks. */
+  readonly timestamp: number
+}
 
 export interface ListedOffset extends TopicPartition {
+  /** -1: there is no record that new. */
   readonly offset: number
+  /** Of the record; -1 for an end of the log. */
+  readonly timestamp: number
   readonly leaderEpoch: number
+}
+
+export interface UnlistedOffset extends TopicPartition {
+  readonly error: KafkaError
 }
 
 export interface ListOffsetsResult {
   readonly found: readonly ListedOffset[]
-  /** What the partitions that are not in `found` failed with; all retriable. */
-  readonly failure: KafkaError | null
+  /** Partitions without an answer. What is retriable may be asked again, once the metadata is fresh. */
+  readonly failed: readonly UnlistedOffset[]
 }
 
-/**
- * Asks each partition's leader for the first or the last offset, once.
- * @throws {KafkaError} that is not retriable
- */
+type IsolationLevel = 'read_uncommitted' | 'read_committed'
+
+/** Asks each partition's leader, once. */
 export async function listOffsets(
   cluster: ClusterClient,
-  partitions: readonly TopicPartition[],
-  end: 'earliest' | 'latest',
-  isolationLevel: 'read_uncommitted' | 'read_committed',
+  questions: readonly OffsetQuestion[],
+  isolationLevel: IsolationLevel,
 ): Promise<ListOffsetsResult> {
-  const byNode = new Map<number, TopicPartition[]>()
-  let failure: KafkaError | null = null
-  for (const one of partitions) {
+  const byNode = new Map<number, OffsetQuestion[]>()
+  const failed: UnlistedOffset[] = []
+  for (const one of questions) {
     const node = cluster.leaderFor(one.topic, one.partition)?.leader
-    if (node === undefined) failure = errorAbout(ErrorCode.LEADER_NOT_AVAILABLE, `${one.topic}-${one.partition}`)
+    if (node === undefined) failed.push(unlisted(one, cluster.topicError(one.topic) || ErrorCode.LEADER_NOT_AVAILABLE))
     else if (byNode.has(node)) byNode.get(node)!.push(one)
     else byNode.set(node, [one])
   }
-  const results = await Promise.all(
-    [...byNode].map(([node, group]) => askNode(cluster, node, group, END_OF_LOG[end], isolationLevel)),
-  )
-  for (const result of results) failure ??= result.failure
-  return { found: results.flatMap((result) => result.found), failure }
+  const results = await Promise.all([...byNode].map(([node, group]) => askNode(cluster, node, group, isolationLevel)))
+  return {
+    found: results.flatMap((result) => result.found),
+    failed: [...failed, ...results.flatMap((result) => result.failed)],
+  }
 }
 
 async function askNode(
   cluster: ClusterClient,
   node: number,
-  partitions: readonly TopicPartition[],
-  timestamp: bigint,
-  isolationLevel: 'read_uncommitted' | 'read_committed',
+  questions: readonly OffsetQuestion[],
+  isolationLevel: IsolationLevel,
 ): Promise<ListOffsetsResult> {
-  const request = (version: number): ListOffsetsRequest => requestOf(cluster, partitions, timestamp, isolationLevel, version)
+  const request = (version: number): ListOffsetsRequest => requestOf(cluster, questions, isolationLevel, version)
   let response: ListOffsetsResponse
   try {
     response = await cluster.request(node, listOffsetsApi, request)
   } catch (error) {
-    return { found: [], failure: retriable(error as KafkaError) }
+    return { found: [], failed: questions.map(({ topic, partition }) => ({ topic, partition, error: error as KafkaError })) }
   }
   const found: ListedOffset[] = []
-  let failure: KafkaError | null = null
-  for (const { name, partitions: answers } of response.topics) {
-    for (const { partitionIndex, errorCode, offset, leaderEpoch } of answers) {
-      if (errorCode === ErrorCode.NONE)
-        found.push({ topic: name, partition: partitionIndex, offset: Number(offset), leaderEpoch })
-      else failure = retriable(errorAbout(errorCode, `offsets of ${name}-${partitionIndex}`))
+  const failed: UnlistedOffset[] = []
+  for (const { name: topic, partitions } of response.topics) {
+    for (const { partitionIndex: partition, errorCode, offset, timestamp, leaderEpoch } of partitions) {
+      if (errorCode !== ErrorCode.NONE) failed.push(unlisted({ topic, partition }, errorCode))
+      else found.push({ topic, partition, offset: Number(offset), timestamp: Number(timestamp), leaderEpoch })
     }
   }
-  return { found, failure }
+  return { found, failed }
 }
 
-function retriable(error: KafkaError): KafkaError {
-  if (!error.retriable || error.fatal) throw error
-  return error
+function unlisted({ topic, partition }: TopicPartition, errorCode: number): UnlistedOffset {
+  return { topic, partition, error: errorAbout(errorCode, `offsets of ${topic}-${partition}`) }
 }
 
 function requestOf(
   cluster: ClusterClient,
-  partitions: readonly TopicPartition[],
-  timestamp: bigint,
-  isolationLevel: 'read_uncommitted' | 'read_committed',
+  questions: readonly OffsetQuestion[],
+  isolationLevel: IsolationLevel,
   version: number,
 ): ListOffsetsRequest {
   const topics = new Map<string, ListOffsetsTopic>()
-  for (const { topic, partition } of partitions) {
+  for (const { topic, partition, timestamp } of questions) {
     let entry = topics.get(topic)
     if (entry === undefined) topics.set(topic, (entry = { name: topic, partitions: [] }))
     const currentLeaderEpoch = cluster.leaderFor(topic, partition)?.leaderEpoch ?? -1
-    entry.partitions.push({ partitionIndex: partition, currentLeaderEpoch, timestamp })
+    entry.partitions.push({ partitionIndex: partition, currentLeaderEpoch, timestamp: BigInt(timestamp) })
   }
   const isCommitted = isolationLevel === 'read_committed' && version >= 2
   return {

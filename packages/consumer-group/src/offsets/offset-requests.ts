@@ -1,7 +1,7 @@
 import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
 import type { OffsetCommitRequest, OffsetCommitResponse } from '@millrace/protocol/apis/offset-commit'
 import type { OffsetFetchRequest, OffsetFetchResponse } from '@millrace/protocol/apis/offset-fetch'
-import type { MemberIdentity } from '../membership/member-requests.ts'
+import type { MemberIdentity } from '../membership/membership.ts'
 import { groupByTopic, type TopicPartition } from '../topic-partition.ts'
 
 /** Names and ids of topics, for the versions that know only one of them. */
@@ -13,6 +13,7 @@ export interface TopicNames {
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number
   readonly leaderEpoch: number
+  readonly metadata: string
 }
 
 export interface GroupIdentity extends MemberIdentity {
@@ -32,14 +33,14 @@ export function offsetCommitRequest(
   names: TopicNames,
 ): OffsetCommitRequest {
   const topics = new Map<string, OffsetCommitRequest['topics'][number]>()
-  for (const { topic, partition, offset, leaderEpoch } of offsets) {
+  for (const { topic, partition, offset, leaderEpoch, metadata } of offsets) {
     let entry = topics.get(topic)
     if (entry === undefined) topics.set(topic, (entry = { name: topic, topicId: names.idOf(topic), partitions: [] }))
     entry.partitions.push({
       partitionIndex: partition,
       committedOffset: BigInt(offset),
       committedLeaderEpoch: leaderEpoch,
-      committedMetadata: '',
+      committedMetadata: metadata,
     })
   }
   return {
@@ -90,6 +91,7 @@ export interface FetchedOffset extends TopicPartition {
   /** -1: none was committed. */
   readonly offset: number
   readonly leaderEpoch: number
+  readonly metadata: string
   readonly errorCode: number
 }
 
@@ -102,11 +104,12 @@ export function fetchedOffsets(response: OffsetFetchResponse, names: TopicNames)
   const group = response.groups[0]
   const topics = group === undefined ? response.topics.map((topic) => ({ ...topic, topicId: ZERO_UUID })) : group.topics
   return topics.flatMap(({ name, topicId, partitions }) =>
-    partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch, errorCode }) => ({
+    partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode }) => ({
       topic: name === '' ? (names.nameOf(topicId) ?? '') : name,
       partition: partitionIndex,
       offset: Number(committedOffset),
       leaderEpoch: committedLeaderEpoch,
+      metadata: metadata ?? '',
       errorCode,
     })),
   )

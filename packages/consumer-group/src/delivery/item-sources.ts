@@ -1,0 +1,134 @@
+import type { KafkaRecord } from '@millrace/records/internal'
+import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
+import type { PartitionCursor } from '../fetch/partition-cursor.ts'
+import { Loading } from '../fetch/record-feed.ts'
+import type { Delivery } from './delivery.ts'
+import type { ItemSource } from './item-loop.ts'
+import type { RecordDecoder } from './record-decoder.ts'
+
+/** Single records of all partitions. */
+export class RecordSource implements ItemSource<unknown> {
+  readonly #delivery: Delivery
+  readonly #decoder: RecordDecoder | null
+
+  constructor(delivery: Delivery, decoder: RecordDecoder | null) {
+    this.#delivery = delivery
+    this.#decoder = decoder
+  }
+
+  pull(): unknown {
+    const record = this.#delivery.takeRecord()
+    if (this.#decoder === null || record === null || record instanceof Loading) return record
+    return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, () => this.#delivery.takeRecord())
+  }
+
+  isOver(): boolean {
+    return false
+  }
+
+  handled(): void {
+    const cursor = this.#delivery.current
+    if (cursor === null) this.#delivery.watch.asked()
+    else this.#delivery.handled(cursor)
+  }
+
+  giveBack(): void {
+    const cursor = this.#delivery.current
+    if (cursor !== null) this.#delivery.giveBack(cursor)
+  }
+}
+
+/** Batches of all partitions. */
+export class BatchSource implements ItemSource<ConsumerBatch> {
+  readonly #delivery: Delivery
+
+  constructor(delivery: Delivery) {
+    this.#delivery = delivery
+  }
+
+  pull(): ConsumerBatch | Loading | null {
+    return this.#delivery.takeBatch()
+  }
+
+  isOver(): boolean {
+    return false
+  }
+
+  handled(): void {
+    const cursor = this.#delivery.current
+    if (cursor === null) this.#delivery.watch.asked()
+    else this.#delivery.handled(cursor)
+  }
+
+  giveBack(): void {
+    const cursor = this.#delivery.current
+    if (cursor !== null) this.#delivery.giveBack(cursor)
+  }
+}
+
+/** Records or batches of one partition, until it is not ours any more. */
+export class PartitionSource implements ItemSource<unknown> {
+  readonly #delivery: Delivery
+  readonly #cursor: PartitionCursor
+  readonly #decoder: RecordDecoder | null
+  readonly #take: () => KafkaRecord | ConsumerBatch | Loading | null
+  readonly #isOver: () => boolean
+
+  /** @param decoder null for batches, which decode by themselves */
+  constructor(
+    delivery: Delivery,
+    cursor: PartitionCursor,
+    items: 'records' | 'batches',
+    decoder: RecordDecoder | null,
+    isOver: () => boolean,
+  ) {
+    this.#delivery = delivery
+    this.#cursor = cursor
+    this.#decoder = items === 'records' ? decoder : null
+    this.#take = items === 'records' ? () => delivery.takeRecordOf(cursor) : () => delivery.takeBatchOf(cursor)
+    this.#isOver = isOver
+  }
+
+  pull(): unknown {
+    if (this.isOver()) return null
+    const item = this.#take()
+    if (this.#decoder === null || item === null || item instanceof Loading) return item
+    const take = this.#take as () => KafkaRecord | Loading | null
+    return decoded(this.#delivery, this.#decoder, item as KafkaRecord, this.#cursor, take)
+  }
+
+  isOver(): boolean {
+    return !this.#cursor.isActive || this.#isOver()
+  }
+
+  handled(): void {
+    this.#delivery.handled(this.#cursor)
+  }
+
+  giveBack(): void {
+    this.#delivery.giveBack(this.#cursor)
+  }
+}
+
+/** The first record from `first` on that is not passed over. One that cannot be decoded was not handled. */
+function decoded(
+  delivery: Delivery,
+  decoder: RecordDecoder,
+  first: KafkaRecord,
+  firstCursor: PartitionCursor,
+  take: () => KafkaRecord | Loading | null,
+): unknown {
+  let cursor = firstCursor
+  for (let record: KafkaRecord | Loading | null = first; ; cursor = delivery.current ?? firstCursor) {
+    if (record === null || record instanceof Loading) return record
+    try {
+      const item = decoder.decode(record)
+      if (item !== null) return item
+    } catch (error) {
+      delivery.giveBack(cursor)
+      throw error
+    }
+    delivery.handled(cursor)
+    record = take()
+  }
+}

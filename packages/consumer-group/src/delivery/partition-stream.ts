@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { Assignment } from '../assignment.ts'
+import type { ConsumerRecord } from '../consumer-record.ts'
+import { consumerBusy } from '../errors.ts'
+import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
+import type { PartitionCursor } from '../fetch/partition-cursor.ts'
+import type { Delivery } from './delivery.ts'
+import type { ItemLoop, ItemSource } from './item-loop.ts'
+import { PartitionSource } from './item-sources.ts'
+import type { Loops } from './loops.ts'
+import { nodeReadable, webReadable } from './readable.ts'
+import type { RecordDecoder } from './record-decoder.ts'
+
+export interface LoopOptions {
+  /** Ends the loop by throwing ABORTED as soon as it asks for more. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The records of one partition, for as long as it is ours: a loop over it ends when the partition is given up, after its last record was
+ * handled. What counts as handled is as for the consumer's own loops. One loop at a time; after one that ended early, the next goes on.
+ */
+export class PartitionStream<Key = Buffer | null, Value = Buffer | null> implements AsyncIterable<ConsumerRecord<Key, Value>> {
+  readonly topic: string
+  readonly partition: number
+  readonly #start: (items: 'records' | 'batches', signal: AbortSignal | undefined) => ItemLoop<unknown>
+
+  /** Made by the consumer. */
+  constructor(
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    start: (items: 'records' | 'batches', signal: AbortSignal | undefined) => ItemLoop<unknown>,
+  ) {
+    this.topic = topic
+    this.partition = partition
+    this.#start = start
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
+    return this.records()
+  }
+
+  /** As iterating the stream itself, with options. */
+  records(options: LoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
+    return this.#start('records', options.signal) as ItemLoop<ConsumerRecord<Key, Value>>
+  }
+
+  /** At most `maxPollRecords` at a time. A batch counts as handled as a whole. */
+  batches(options: LoopOptions = {}): AsyncIterableIterator<ConsumerBatch<Key, Value>> {
+    return this.#start('batches', options.signal) as ItemLoop<ConsumerBatch<Key, Value>>
+  }
+
+  /** A Web stream of the records. One was handled when the next is read; cancelling gives back what is in hand. */
+  readable(options: LoopOptions = {}): ReadableStream<ConsumerRecord<Key, Value>> {
+    return webReadable(this.records(options))
+  }
+
+  /** A Node stream of the records, in object mode. One was handled when the next is read; destroying gives back what is in hand. */
+  nodeReadable(options: LoopOptions = {}): Readable {
+    return nodeReadable(this.records(options))
+  }
+}
+
+/** Gives a stream for each partition that is ours, and for each that comes. */
+export class PartitionsSource implements ItemSource<PartitionStream> {
+  readonly #assignment: Assignment
+  readonly #delivery: Delivery
+  readonly #decoder: RecordDecoder | null
+  readonly #loops: Loops
+  #given = new WeakSet<PartitionCursor>()
+  #hasEnded = false
+
+  constructor(assignment: Assignment, delivery: Delivery, decoder: RecordDecoder | null, loops: Loops) {
+    this.#assignment = assignment
+    this.#delivery = delivery
+    this.#decoder = decoder
+    this.#loops = loops
+  }
+
+  pull(): PartitionStream | null {
+    this.#delivery.throwFailure()
+    for (const cursor of this.#assignment.cursors()) {
+      if (this.#given.has(cursor)) continue
+      this.#given.add(cursor)
+      return this.#streamOf(cursor)
+    }
+    return null
+  }
+
+  isOver(): boolean {
+    return false
+  }
+
+  handled(): void {
+    this.#delivery.watch.asked()
+  }
+
+  /** Nobody takes partitions any more: the loops over those that were given end as well. */
+  giveBack(): void {
+    this.#hasEnded = true
+    this.#loops.wake()
+  }
+
+  #streamOf(cursor: PartitionCursor): PartitionStream {
+    let running: ItemLoop<unknown> | null = null
+    const { topic, partition } = cursor
+    return new PartitionStream({ topic, partition }, (items, signal) => {
+      if (running !== null && !running.isOver) throw consumerBusy(`${topic}-${partition}`)
+      const source = new PartitionSource(this.#delivery, cursor, items, this.#decoder, () => this.#hasEnded)
+      return (running = this.#loops.start(source, signal))
+    })
+  }
+}

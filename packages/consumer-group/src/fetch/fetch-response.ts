@@ -1,0 +1,31 @@
+import { ErrorCode } from '@millrace/protocol'
+import type { FetchableTopicResponse } from '@millrace/protocol/apis/fetch'
+import type { FetchTarget } from './fetch-session.ts'
+import type { PartitionCursor } from './partition-cursor.ts'
+
+/** The broker does not know the session as we do: it begins anew. */
+export function isSessionError(errorCode: number): boolean {
+  return (
+    errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ||
+    errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH ||
+    errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+  )
+}
+
+/** What the answer calls the topic. */
+export function nameOrId(topic: FetchableTopicResponse): string {
+  return topic.topic === '' ? topic.topicId : topic.topic
+}
+
+/** By name and by id, as the answer may name topics either way. */
+export function indexByTopic(wanted: ReadonlyMap<PartitionCursor, FetchTarget>): Map<string, Map<number, PartitionCursor>> {
+  const index = new Map<string, Map<number, PartitionCursor>>()
+  for (const [cursor, { topic, topicId }] of wanted) {
+    for (const key of [topic, topicId]) {
+      const partitions = index.get(key)
+      if (partitions === undefined) index.set(key, new Map([[cursor.partition, cursor]]))
+      else partitions.set(cursor.partition, cursor)
+    }
+  }
+  return index
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '@millrace/client/internal'
+import type { EventSource } from '../events.ts'
+import type { TopicPartition } from '../topic-partition.ts'
+import { RebalanceListenerError, type RebalanceCall, type RebalanceListener } from './rebalance-listener.ts'
+
+/** Calls the application's listener so that it can neither break nor hold up a rebalance for ever. */
+export class RebalanceHook {
+  readonly #listener: RebalanceListener
+  readonly #timeoutMs: number
+  readonly #clock: Clock
+  readonly #events: EventSource
+
+  constructor(listener: RebalanceListener | null, timeoutMs: number, clock: Clock, events: EventSource) {
+    this.#listener = listener ?? {}
+    this.#timeoutMs = timeoutMs
+    this.#clock = clock
+    this.#events = events
+  }
+
+  /** Null when there is nothing to wait for, so that a rebalance without listeners takes no extra turn. Never rejects. */
+  call(name: RebalanceCall, partitions: readonly TopicPartition[]): Promise<void> | null {
+    if (this.#listener[name] === undefined || partitions.length === 0) return null
+    let outcome: unknown
+    try {
+      outcome = this.#listener[name](partitions)
+    } catch (error) {
+      this.#report(new RebalanceListenerError(name, partitions, `threw ${textOf(error)}`, error))
+      return null
+    }
+    return isPromise(outcome) ? this.#bounded(name, partitions, outcome) : null
+  }
+
+  #bounded(name: RebalanceCall, partitions: readonly TopicPartition[], outcome: PromiseLike<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(this.#timeoutMs, () => {
+        this.#report(new RebalanceListenerError(name, partitions, `did not end within ${this.#timeoutMs} ms`))
+        resolve()
+      })
+      const settled = (async (): Promise<void> => {
+        try {
+          await outcome
+        } catch (error) {
+          this.#report(new RebalanceListenerError(name, partitions, `failed with ${textOf(error)}`, error))
+        }
+      })()
+      void settled.then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+
+  #report(error: RebalanceListenerError): void {
+    this.#events.emit('rebalanceListenerFailed', { error })
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}

@@ -1,0 +1,320 @@
+import type { KafkaError } from '@millrace/protocol'
+import type { Environment, Timer } from '@millrace/client/internal'
+import type { KafkaRecord } from '@millrace/records/internal'
+import type { ConsumerConfig } from '../config.ts'
+import type { ConsumerCore } from '../consumer-core.ts'
+import type { Loops, RunningLoop } from '../delivery/loops.ts'
+import type { RecordDecoder } from '../delivery/record-decoder.ts'
+import { asKafkaError, DeserializationError, noGroup } from '../errors.ts'
+import { restOf } from '../fetch/consumer-batch.ts'
+import type { PartitionCursor } from '../fetch/partition-cursor.ts'
+import type { Loading } from '../fetch/record-feed.ts'
+import { nextTurn } from '../io/turn.ts'
+import {
+  DELIVERY_CLOCK_EVERY,
+  DELIVERY_SLICE_MS,
+  POLL_CHECKS_PER_INTERVAL,
+  RUN_BYTES_MAX,
+  RUN_HOLD_MS,
+  RUN_WINDOW_BYTES,
+  RUN_WINDOW_RECORDS,
+} from '../limits.ts'
+import { CursorSource, isBatch } from './cursor-source.ts'
+import { actionFor, type FailureAction } from './failure-action.ts'
+import type { Lane } from './lane.ts'
+import { RecordCopier } from './record-copier.ts'
+import { HandlerError } from './run-errors.ts'
+import type { RunConfig } from './run-options.ts'
+import { Scheduler, type SchedulerHost } from './scheduler.ts'
+import type { Task } from './task.ts'
+
+/** One `run`: calls handlers as the scheduler says, and does about failures what was chosen. */
+export class ConsumerRun implements RunningLoop, SchedulerHost {
+  readonly #config: RunConfig
+  readonly #core: ConsumerCore
+  readonly #loops: Loops
+  readonly #environment: Environment
+  readonly #scheduler: Scheduler
+  readonly #copier: RecordCopier
+  /** Null for batches, which deserialize as they are read. */
+  readonly #decoder: RecordDecoder | null
+  readonly #retryTopics: ReadonlySet<string>
+  readonly #known = new WeakSet<PartitionCursor>()
+  readonly #outcome = Promise.withResolvers<void>()
+  readonly #onAbort = (): void => this.stop()
+  readonly #isLate = (): boolean => --this.#untilClock <= 0 && this.#isSliceOver()
+  #untilClock = DELIVERY_CLOCK_EVERY
+  #sliceEnd = 0
+  #isTurnDue = false
+  #isPumping = false
+  /** Whether more could begin now, but it is for others to go on first. */
+  #isHeldUp = false
+  #isWaiting = false
+  #isEnding = false
+  #isOver = false
+  #error: KafkaError | null = null
+  #drainTimer: Timer | null = null
+  #timer: Timer | null = null
+  #timerAt = Infinity
+
+  constructor(config: RunConfig, consumer: ConsumerConfig, core: ConsumerCore, loops: Loops, environment: Environment) {
+    this.#config = config
+    this.#core = core
+    this.#loops = loops
+    this.#environment = environment
+    this.#decoder = config.isBatched ? null : core.decoder
+    this.#retryTopics = new Set(config.failures.retryTopics.map(({ topic }) => topic))
+    this.#copier = new RecordCopier(config.failures, consumer.groupId, environment.clock, () => environment.random())
+    const { concurrency, orderedBy, isBatched } = config
+    const settings = {
+      concurrency,
+      orderedBy,
+      isBatched,
+      windowRecords: Math.max(RUN_WINDOW_RECORDS, 2 * concurrency),
+      windowBytes: RUN_WINDOW_BYTES,
+      bytesLimit: RUN_BYTES_MAX,
+      // What is held is in hand, where nothing may stay for `maxPollIntervalMs`.
+      holdMs: Math.min(RUN_HOLD_MS, consumer.maxPollIntervalMs / POLL_CHECKS_PER_INTERVAL),
+    }
+    this.#scheduler = new Scheduler(settings, this)
+  }
+
+  /** Settles when the run has ended, and what was handled is committed. */
+  start(): Promise<void> {
+    const { signal } = this.#config
+    this.#loops.add(this)
+    signal?.addEventListener('abort', this.#onAbort)
+    if (signal?.aborted === true) this.stop()
+    this.wake()
+    return this.#outcome.promise
+  }
+
+  /** Settles, without a failure, when the run has ended. */
+  get ended(): Promise<void> {
+    return this.#outcome.promise.catch(() => {})
+  }
+
+  wake(): void {
+    if (this.#isTurnDue || this.#isOver) return
+    this.#isTurnDue = true
+    void Promise.resolve().then(() => {
+      this.#isTurnDue = false
+      this.#turn()
+    })
+  }
+
+  stop(): void {
+    this.#finish(null)
+  }
+
+  // ---- what the scheduler asks for ----
+
+  begin(task: Task): void {
+    let result: unknown
+    try {
+      if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return this.#scheduler.end(task)
+      result = this.#config.handler(task.item as never, task)
+    } catch (error) {
+      return this.#failed(task, error)
+    }
+    if (isThenable(result)) this.#await(task, result)
+    else this.#scheduler.end(task)
+  }
+
+  load(lane: Lane, loading: Loading): void {
+    void loading.done.then(() => {
+      this.#scheduler.wake(lane)
+      this.#pump()
+    })
+  }
+
+  failed(error: KafkaError): void {
+    this.#finish(error)
+  }
+
+  readonly commit = async (lane: Lane): Promise<void> => {
+    const { committer } = this.#core
+    if (committer === null) throw noGroup('commit')
+    await committer.commitHandled([(lane.source as CursorSource).cursor])
+  }
+
+  // ---- running ----
+
+  #turn(): void {
+    if (this.#isOver) return
+    if (!this.#isEnding) {
+      try {
+        this.#core.delivery.throwFailure()
+      } catch (error) {
+        this.#finish(asKafkaError(error))
+      }
+      for (const cursor of this.#core.assignment.cursors()) if (!this.#known.has(cursor)) this.#add(cursor)
+    }
+    this.#scheduler.refresh()
+    this.#pump()
+  }
+
+  #add(cursor: PartitionCursor): void {
+    const { isBatched } = this.#config
+    this.#known.add(cursor)
+    const items = { isBatched, isRetryTopic: this.#retryTopics.has(cursor.topic) }
+    this.#scheduler.add(new CursorSource(cursor, this.#core.delivery, items))
+  }
+
+  #pump(): void {
+    if (this.#isPumping || this.#isOver) return
+    const now = this.#now()
+    this.#sliceEnd = now + DELIVERY_SLICE_MS
+    this.#isPumping = true
+    this.#scheduler.tick(now)
+    const isLate = this.#scheduler.pump(now, this.#isLate)
+    this.#isPumping = false
+    if (isLate) this.#pumpNextTurn()
+    this.#noteWaiting()
+    this.#arm(now)
+    if (this.#isEnding && this.#scheduler.isIdle) void this.#end()
+  }
+
+  /** Handlers that never wait would keep heartbeats and fetches from their turn. */
+  #pumpNextTurn(): void {
+    if (this.#isHeldUp) return
+    this.#isHeldUp = true
+    void nextTurn().then(() => {
+      this.#isHeldUp = false
+      this.#pump()
+    })
+  }
+
+  #isSliceOver(): boolean {
+    this.#untilClock = DELIVERY_CLOCK_EVERY
+    return this.#now() >= this.#sliceEnd
+  }
+
+  /** We wait for records when no handler runs; one of a partition that was lost counts, so that a member that is stuck stays away. */
+  #noteWaiting(): void {
+    const isWaiting = this.#scheduler.isIdle && !this.#isHeldUp && !this.#isEnding
+    if (isWaiting === this.#isWaiting) return
+    this.#isWaiting = isWaiting
+    if (isWaiting) this.#loops.waits()
+    else this.#loops.served()
+  }
+
+  #arm(now: number): void {
+    const { deadline } = this.#scheduler
+    if (deadline >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = deadline
+    this.#timer = this.#environment.clock.after(Math.max(0, deadline - now), () => {
+      this.#timerAt = Infinity
+      this.#pump()
+    })
+  }
+
+  #await(task: Task, result: PromiseLike<unknown>): void {
+    void Promise.resolve(result).then(
+      () => {
+        this.#scheduler.end(task)
+        this.#pump()
+      },
+      (error: unknown) => {
+        this.#failed(task, error)
+        this.#pump()
+      },
+    )
+  }
+
+  // ---- failures ----
+
+  #failed(task: Task, error: unknown): void {
+    const { lane } = task
+    if (lane.isIgnored(task)) return this.#scheduler.drop(task)
+    const { topic, partition } = lane.source
+    const place = { topic, partition, offset: task.offset }
+    const { action, cause } = this.#actionFor(task, error)
+    const target = 'target' in action ? action.target : null
+    this.#core.events.emit('handlerFailed', { ...place, attempt: task.attempt, action: action.action, target, error: cause })
+    switch (action.action) {
+      case 'retry':
+        return this.#retry(task, action.delayMs)
+      case 'skip':
+        return this.#scheduler.end(task)
+      case 'stop':
+        this.#scheduler.drop(task)
+        return this.#finish(cause instanceof DeserializationError ? cause : new HandlerError(place, task.attempt, cause))
+      default:
+        this.#scheduler.copy(task)
+        void this.#copy(task, action.target, action.action === 'retryTopic' ? action.delayMs : null, cause)
+    }
+  }
+
+  #actionFor(task: Task, error: unknown): { readonly action: FailureAction; readonly cause: unknown } {
+    const { lane, attemptsHere } = task
+    const failure = { topic: lane.source.topic, attemptsHere, isHandled: lane.isHandled(task), error }
+    try {
+      return { action: actionFor(this.#config.failures, failure, this.#environment.random()), cause: error }
+    } catch (thrown) {
+      return { action: { action: 'stop' }, cause: thrown }
+    }
+  }
+
+  #retry(task: Task, delayMs: number): void {
+    // What has not begun when the run ends is for the next one.
+    if (this.#isEnding) return this.#scheduler.drop(task)
+    if (isBatch(task.stored)) task.item = restOf(task.stored, task.offset)
+    this.#scheduler.retry(task, this.#now() + delayMs)
+  }
+
+  async #copy(task: Task, target: string, delayMs: number | null, cause: unknown): Promise<void> {
+    try {
+      await this.#copier.copy(task, { target, delayMs }, cause)
+      this.#scheduler.end(task)
+    } catch (error) {
+      const isIgnored = task.lane.isIgnored(task)
+      this.#scheduler.drop(task)
+      if (!isIgnored) this.#finish(asKafkaError(error))
+    }
+    this.#pump()
+  }
+
+  // ---- the end ----
+
+  /** Nothing begins any more; what runs may end in `drainTimeoutMs`. */
+  #finish(error: KafkaError | null): void {
+    this.#error ??= error
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#scheduler.stop()
+    this.#drainTimer = this.#environment.clock.after(this.#config.drainTimeoutMs, () => {
+      this.#scheduler.abandon()
+      void this.#end()
+    })
+    this.wake()
+  }
+
+  async #end(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#drainTimer?.cancel()
+    this.#timer?.cancel()
+    this.#config.signal?.removeEventListener('abort', this.#onAbort)
+    await this.#core.commitAtEnd([...this.#core.assignment.cursors()])
+    this.#loops.ended(this)
+    if (this.#error === null) this.#outcome.resolve()
+    else this.#outcome.reject(this.#error)
+  }
+
+  #now(): number {
+    return this.#environment.clock.now()
+  }
+}
+
+/** False when the record is to be passed over. */
+function decode(task: Task, decoder: RecordDecoder): boolean {
+  task.item = decoder.decode(task.stored as KafkaRecord)
+  task.isDecoded = true
+  return task.item !== null
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,118 @@
+import { crc32c, KafkaRecord } from '@millrace/records/internal'
+import type { Delivery } from '../delivery/delivery.ts'
+import { storedBytes, type ConsumerBatch } from '../fetch/consumer-batch.ts'
+import type { PartitionCursor } from '../fetch/partition-cursor.ts'
+import { Loading } from '../fetch/record-feed.ts'
+import { attemptsOf, dueAtOf } from './copy-headers.ts'
+import type { LaneSource } from './lane-source.ts'
+import { NO_CHAIN, type Task } from './task.ts'
+
+export interface CursorItems {
+  readonly isBatched: boolean
+  /** Whether the partition is one of a retry topic, whose records say when they are due. */
+  readonly isRetryTopic: boolean
+}
+
+/** A partition of the consumer as a lane sees it. */
+export class CursorSource implements LaneSource {
+  readonly topic: string
+  readonly partition: number
+  readonly cursor: PartitionCursor
+  readonly #delivery: Delivery
+  readonly #items: CursorItems
+
+  constructor(cursor: PartitionCursor, delivery: Delivery, items: CursorItems) {
+    this.topic = cursor.topic
+    this.partition = cursor.partition
+    this.cursor = cursor
+    this.#delivery = delivery
+    this.#items = items
+  }
+
+  get isOurs(): boolean {
+    return this.cursor.isActive
+  }
+
+  get isLost(): boolean {
+    return this.cursor.isGone
+  }
+
+  get isPaused(): boolean {
+    return this.cursor.isPaused
+  }
+
+  get serial(): number {
+    return this.cursor.serial
+  }
+
+  get isInHand(): boolean {
+    return this.cursor.inHandFrom >= 0
+  }
+
+  get hasMore(): boolean {
+    return this.cursor.chunks.length > 0 || this.cursor.phase === 'failed'
+  }
+
+  next(task: Task): Loading | boolean {
+    return this.#items.isBatched ? this.#nextBatch(task) : this.#nextRecord(task)
+  }
+
+  chainOf(task: Task): number {
+    const { key } = task.stored as KafkaRecord
+    return key === null ? NO_CHAIN : crc32c(key, 0, key.length)
+  }
+
+  handled(): void {
+    this.#delivery.handled(this.cursor)
+  }
+
+  handledUpTo(offset: number, epoch: number): void {
+    this.#delivery.handledUpTo(this.cursor, offset, epoch)
+  }
+
+  giveBack(): void {
+    this.#delivery.giveBack(this.cursor)
+  }
+
+  #nextRecord(task: Task): Loading | boolean {
+    const record = this.#delivery.takeRecordOf(this.cursor)
+    if (record === null) return false
+    if (record instanceof Loading) return record
+    const { isRetryTopic } = this.#items
+    const { offset } = record
+    task.stored = record
+    task.item = record
+    task.offset = offset
+    task.lastOffset = offset
+    task.epoch = this.cursor.batchEpoch
+    task.sizeInBytes = record.sizeInBytes
+    if (isRetryTopic) {
+      const { headers } = record
+      task.dueAt = dueAtOf(headers)
+      task.attemptsBefore = attemptsOf(headers)
+    }
+    return true
+  }
+
+  #nextBatch(task: Task): Loading | boolean {
+    const batch = this.#delivery.takeBatchOf(this.cursor)
+    if (batch === null) return false
+    if (batch instanceof Loading) return batch
+    task.stored = batch
+    task.item = batch
+    task.offset = batch.firstOffset
+    task.lastOffset = batch.lastOffset
+    task.epoch = this.cursor.positionEpoch
+    task.sizeInBytes = storedBytes(batch)
+    return true
+  }
+}
+
+/** Whether the time that stored records carry is the broker's. */
+export function isLogAppendTime(record: unknown): boolean {
+  return record instanceof KafkaRecord && record.batch.isLogAppendTime
+}
+
+export function isBatch(stored: unknown): stored is ConsumerBatch {
+  return !(stored instanceof KafkaRecord)
+}

@@ -1,0 +1,88 @@
+import type { Lane } from './lane.ts'
+
+/** What a handler of records is told beside the record. Valid until the handler is done. */
+export interface RecordContext {
+  /** Aborted when the partition was taken from this consumer, so that others may handle the record now, or `drainTimeoutMs` is over: what the handler does then is ignored. */
+  readonly signal: AbortSignal
+  /** 1 for the first; goes on counting through retries and retry topics. */
+  readonly attempt: number
+  /**
+   * For `enableAutoCommit: false`. The record counts as handled from now on, and the partition is committed up to the first record that does not. (In a
+   * batch: what `handled` said so far, and nothing more.) What the handler throws afterwards is not tried again.
+   * @throws {CommitError}, or {KafkaError} NOT_ASSIGNED when the partition was lost, NO_GROUP, as a rejection
+   */
+  commit(): Promise<void>
+}
+
+/** What a handler of batches is told beside the batch. */
+export interface BatchContext extends RecordContext {
+  /**
+   * The records of the batch up to this one, itself included, were handled: if the handler fails, only those after it are tried again.
+   * @throws {ConfigError} for an offset that is not in the batch
+   */
+  handled(record: number | { readonly offset: number }): void
+}
+
+/** No key that orders it. */
+export const NO_CHAIN = -1
+
+/** `waiting`: for its next attempt. `copying`: to a retry or dead-letter topic. */
+export type TaskState = 'queued' | 'running' | 'waiting' | 'copying' | 'over'
+
+/** A record or batch on its way through a handler; the handler sees it as its context. One whose handler did not wait is used again. */
+export class Task implements BatchContext {
+  readonly lane: Lane
+  state: TaskState = 'queued'
+  /** As it is stored; filled in by the source. */
+  stored: unknown = null
+  /** What the handler gets; the same, unless it was deserialized. */
+  item: unknown = null
+  isDecoded = false
+  /** Its first offset that was not handled. */
+  offset = 0
+  lastOffset = 0
+  epoch = -1
+  sizeInBytes = 0
+  /** Items of one chain are handled one after another. */
+  chain: number = NO_CHAIN
+  nextInChain: Task | null = null
+  /** Not before then. */
+  dueAt = 0
+  /** Attempts at topics before this one. */
+  attemptsBefore = 0
+  attemptsHere = 1
+  /** Its number in the lane's prefix, and which filling of that. */
+  number = 0
+  generation = 0
+
+  constructor(lane: Lane) {
+    this.lane = lane
+  }
+
+  get attempt(): number {
+    return this.attemptsBefore + this.attemptsHere
+  }
+
+  get signal(): AbortSignal {
+    return this.lane.signal
+  }
+
+  commit(): Promise<void> {
+    return this.lane.commit(this)
+  }
+
+  handled(record: number | { readonly offset: number }): void {
+    this.lane.resolve(this, record)
+  }
+
+  /** For the next item. */
+  reuse(): void {
+    this.state = 'queued'
+    this.isDecoded = false
+    this.chain = NO_CHAIN
+    this.nextInChain = null
+    this.dueAt = 0
+    this.attemptsBefore = 0
+    this.attemptsHere = 1
+  }
+}
