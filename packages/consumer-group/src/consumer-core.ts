@@ -134,7 +134,9 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#isLeaving = true
     await membership.leave('the consumer unsubscribed')
     this.#isLeaving = false
-    this.#membership = null
+    // Of two calls at once, the first to end may have been followed by `subscribe`.
+    if (this.#membership === membership) this.#membership = null
+    this.delivery.forgetFailure()
     for (const cursor of cursors) this.#gone(cursor)
   }
 

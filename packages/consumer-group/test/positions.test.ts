@@ -128,6 +128,16 @@ describe('subscriptions', () => {
     consumer.subscribe([topic])
     expect(await take(consumer, 3)).toEqual([2, 3, 4])
   })
+
+  test('after what ended the membership for good, unsubscribe leaves that behind', async () => {
+    const topic = await bench.topic(1, 2)
+    await using consumer = bench.consumer({ groupId: 'second-try', topics: /(?=never)/, groupProtocol: 'consumer' })
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'INVALID_REGULAR_EXPRESSION' })
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'INVALID_REGULAR_EXPRESSION' })
+    await consumer.unsubscribe()
+    consumer.subscribe([topic])
+    expect(await take(consumer, 2)).toEqual([0, 1])
+  })
 })
 
 describe('a rebalance listener', () => {
@@ -257,7 +267,9 @@ describe('seek', () => {
         expect.objectContaining({ code: 'INVALID_OFFSET' }),
       )
     }
-    expect(() => consumer.seek({ topic, partition: 0 }, { offset: 0, leaderEpoch: -2 })).toThrow(ConfigError)
+    for (const leaderEpoch of [-2, 0.5, 2 ** 31]) {
+      expect(() => consumer.seek({ topic, partition: 0 }, { offset: 0, leaderEpoch })).toThrow(ConfigError)
+    }
     expect(await take(consumer, 2)).toEqual([0, 1])
   })
 })
