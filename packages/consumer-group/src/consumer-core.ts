@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
+import { timeoutOption, type ClusterClient, type Environment, type Timer } from '@millrace/client/internal'
 import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
 import { MetricsRecorder } from './consumer-metrics.ts'
@@ -176,7 +176,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
 
   /** Waits until it is known. */
   async position(cursor: PartitionCursor, { timeoutMs, signal }: QueryOptions): Promise<number> {
-    const limitMs = timeoutMs ?? this.#config.defaultApiTimeoutMs
+    const limitMs = timeoutOption(timeoutMs, this.#config.defaultApiTimeoutMs)
     const deadline = this.#now() + limitMs
     for (;;) {
       if (!cursor.isActive) throw notAssigned('position', cursor.topic, cursor.partition)

@@ -379,6 +379,26 @@ describe('questions', () => {
     controller.abort()
     await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
   })
+
+  test('end in time and by their signal, whether or not the broker answers', async () => {
+    const topic = await bench.topic(1)
+    const place = { topic, partition: 0 }
+    await using consumer = bench.consumer({ groupId: 'no-answer' })
+    await consumer.endOffsets([place])
+    using silence = bench.broker.faults.add({ api: 'ListOffsets', topic, times: Infinity, answer: 'never' })
+    await expect(consumer.endOffsets([place], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'API_TIMED_OUT', timeoutMs: 50 })
+    const controller = new AbortController()
+    const waiting = consumer.beginningOffsets([place], { signal: controller.signal })
+    await silence.hit(1)
+    controller.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(consumer.committed([place], { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+    consumer.assign([place])
+    for (const timeoutMs of [Number.NaN, -1]) {
+      await expect(consumer.endOffsets([place], { timeoutMs })).rejects.toThrow(ConfigError)
+      await expect(consumer.position(place, { timeoutMs })).rejects.toThrow(ConfigError)
+    }
+  })
 })
 
 describe('commits', () => {
