@@ -315,14 +315,14 @@ describe('failures', () => {
     const topic = await bench.topic(1, 1)
     await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic] })
     const textless: unknown = Object.create(null)
-    const thenless = {
-      get then(): never {
+    const thenless = new Proxy(Promise.resolve(), {
+      get: () => {
         throw new Error('no then')
       },
-    }
-    const throwing = consumer.run({ eachRecord: () => Promise.reject(textless as Error) })
+    })
+    const throwing = consumer.run({ eachRecord: () => Promise.reject(textless) })
     await expect(throwing).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: textless })
-    const giving = consumer.run({ eachRecord: () => thenless as unknown as Promise<void> })
+    const giving = consumer.run({ eachRecord: () => thenless })
     await expect(giving).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: new Error('no then') })
   })
 
