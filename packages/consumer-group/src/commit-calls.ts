@@ -6,7 +6,7 @@ import { leaderEpochOf } from './delivery/record-decoder.ts'
 import type { CommittedOffset } from './events.ts'
 import { ConsumerBatch } from './fetch/consumer-batch.ts'
 import type { PartitionCursor } from './fetch/partition-cursor.ts'
-import { checkOffset, checkPartition } from './position-calls.ts'
+import { checkLeaderEpoch, checkOffset, checkPartition } from './position-calls.ts'
 
 export interface CommitOptions {
   /** Kept with the offset of a record or batch. Default `''`. */
@@ -34,7 +34,7 @@ export function chosenOffsets(
     const { topic, partition } = checkPartition('commit', one)
     const offset = checkOffset('commit', one, one.offset)
     const { leaderEpoch = -1, metadata = '' } = one
-    if (!Number.isInteger(leaderEpoch)) throw new ConfigError('commit.leaderEpoch', leaderEpoch, 'a whole number; -1 for unknown')
+    checkLeaderEpoch('commit', leaderEpoch)
     if (typeof metadata !== 'string') throw new ConfigError('commit.metadata', metadata, 'a string')
     return { cursor: assignment.committable('commit', topic, partition), offset, leaderEpoch, metadata }
   })

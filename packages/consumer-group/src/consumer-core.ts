@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import type { ClusterClient, Environment, Timer } from '@millrace/client/internal'
+import { timeoutOption, type ClusterClient, type Environment, type Timer } from '@millrace/client/internal'
 import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
 import { MetricsRecorder } from './consumer-metrics.ts'
@@ -134,7 +134,9 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#isLeaving = true
     await membership.leave('the consumer unsubscribed')
     this.#isLeaving = false
-    this.#membership = null
+    // Of two calls at once, the first to end may have been followed by `subscribe`.
+    if (this.#membership === membership) this.#membership = null
+    this.delivery.forgetFailure()
     for (const cursor of cursors) this.#gone(cursor)
   }
 
@@ -174,7 +176,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
 
   /** Waits until it is known. */
   async position(cursor: PartitionCursor, { timeoutMs, signal }: QueryOptions): Promise<number> {
-    const limitMs = timeoutMs ?? this.#config.defaultApiTimeoutMs
+    const limitMs = timeoutOption(timeoutMs, this.#config.defaultApiTimeoutMs)
     const deadline = this.#now() + limitMs
     for (;;) {
       if (!cursor.isActive) throw notAssigned('position', cursor.topic, cursor.partition)

@@ -17,7 +17,7 @@ export class UnreadableRecordError extends KafkaError {
 
   constructor(topic: string, partition: number, offset: number, nextOffset: number, cause: unknown) {
     const code = cause instanceof KafkaError ? cause.code : 'CORRUPT_MESSAGE'
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     super(code, `${topic}-${partition} at offset ${offset}: ${reason}`, { cause })
     this.topic = topic
     this.partition = partition
@@ -41,7 +41,7 @@ export class DeserializationError extends KafkaError {
 
   constructor(record: ConsumerRecord, part: 'key' | 'value', cause: unknown) {
     const { topic, partition, offset } = record
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     super('DESERIALIZATION_FAILED', `${topic}-${partition} at offset ${offset}: its ${part} cannot be deserialized: ${reason}`, {
       cause,
     })
@@ -159,5 +159,14 @@ export function mixedSubscription(call: string, other: string): KafkaError {
 
 export function asKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
+  return new KafkaError('UNEXPECTED_ERROR', messageOf(error), { cause: error })
+}
+
+/** What an error says; of whatever else was thrown, its text, which even to ask for may throw. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'something that cannot be shown'
+  }
 }

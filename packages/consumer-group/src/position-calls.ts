@@ -12,7 +12,7 @@ export interface SeekPosition {
   readonly metadata?: string
 }
 
-const PARTITION_MAX = 0x7fffffff
+const INT32_MAX = 0x7fffffff
 
 /** @throws {ConfigError} naming `option` */
 export function checkPartitions(option: string, partitions: unknown): readonly TopicPartition[] {
@@ -26,8 +26,8 @@ export function checkPartition(option: string, value: unknown): TopicPartition {
   if (typeof value !== 'object' || value === null) throw new ConfigError(option, value, '{ topic, partition }')
   const { topic, partition } = value as Partial<TopicPartition>
   checkTopicName(`${option}.topic`, topic)
-  if (!Number.isInteger(partition) || partition! < 0 || partition! > PARTITION_MAX) {
-    throw new ConfigError(`${option}.partition`, partition, `a whole number from 0 to ${PARTITION_MAX}`)
+  if (!Number.isInteger(partition) || partition! < 0 || partition! > INT32_MAX) {
+    throw new ConfigError(`${option}.partition`, partition, `a whole number from 0 to ${INT32_MAX}`)
   }
   return value as TopicPartition
 }
@@ -50,10 +50,13 @@ export function checkOffset(call: string, { topic, partition }: TopicPartition, 
 export function checkSeekPosition(to: TopicPartition, position: unknown): Required<Omit<SeekPosition, 'metadata'>> {
   const given = typeof position === 'object' && position !== null ? (position as SeekPosition) : { offset: position }
   const { offset, leaderEpoch = -1 } = given as SeekPosition
-  if (!Number.isInteger(leaderEpoch) || leaderEpoch < -1) {
-    throw new ConfigError('seek.leaderEpoch', leaderEpoch, 'a leader epoch: a whole number of at least 0, or -1 for unknown')
-  }
-  return { offset: checkOffset('seek', to, offset), leaderEpoch }
+  return { offset: checkOffset('seek', to, offset), leaderEpoch: checkLeaderEpoch('seek', leaderEpoch) }
+}
+
+/** @throws {ConfigError} */
+export function checkLeaderEpoch(call: string, epoch: unknown): number {
+  if (Number.isInteger(epoch) && (epoch as number) >= -1 && (epoch as number) <= INT32_MAX) return epoch as number
+  throw new ConfigError(`${call}.leaderEpoch`, epoch, `a leader epoch: a whole number from 0 to ${INT32_MAX}, or -1 for unknown`)
 }
 
 /** @throws {ConfigError} */

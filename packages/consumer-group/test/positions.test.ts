@@ -128,6 +128,16 @@ describe('subscriptions', () => {
     consumer.subscribe([topic])
     expect(await take(consumer, 3)).toEqual([2, 3, 4])
   })
+
+  test('after what ended the membership for good, unsubscribe leaves that behind', async () => {
+    const topic = await bench.topic(1, 2)
+    await using consumer = bench.consumer({ groupId: 'second-try', topics: /(?=never)/, groupProtocol: 'consumer' })
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'INVALID_REGULAR_EXPRESSION' })
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'INVALID_REGULAR_EXPRESSION' })
+    await consumer.unsubscribe()
+    consumer.subscribe([topic])
+    expect(await take(consumer, 2)).toEqual([0, 1])
+  })
 })
 
 describe('a rebalance listener', () => {
@@ -257,7 +267,9 @@ describe('seek', () => {
         expect.objectContaining({ code: 'INVALID_OFFSET' }),
       )
     }
-    expect(() => consumer.seek({ topic, partition: 0 }, { offset: 0, leaderEpoch: -2 })).toThrow(ConfigError)
+    for (const leaderEpoch of [-2, 0.5, 2 ** 31]) {
+      expect(() => consumer.seek({ topic, partition: 0 }, { offset: 0, leaderEpoch })).toThrow(ConfigError)
+    }
     expect(await take(consumer, 2)).toEqual([0, 1])
   })
 })
@@ -366,6 +378,26 @@ describe('questions', () => {
     const waiting = consumer.endOffsets([{ topic: 'nowhere', partition: 0 }], { signal: controller.signal })
     controller.abort()
     await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  test('end in time and by their signal, whether or not the broker answers', async () => {
+    const topic = await bench.topic(1)
+    const place = { topic, partition: 0 }
+    await using consumer = bench.consumer({ groupId: 'no-answer' })
+    await consumer.endOffsets([place])
+    using silence = bench.broker.faults.add({ api: 'ListOffsets', topic, times: Infinity, answer: 'never' })
+    await expect(consumer.endOffsets([place], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'API_TIMED_OUT', timeoutMs: 50 })
+    const controller = new AbortController()
+    const waiting = consumer.beginningOffsets([place], { signal: controller.signal })
+    await silence.hit(1)
+    controller.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(consumer.committed([place], { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+    consumer.assign([place])
+    for (const timeoutMs of [Number.NaN, -1]) {
+      await expect(consumer.endOffsets([place], { timeoutMs })).rejects.toThrow(ConfigError)
+      await expect(consumer.position(place, { timeoutMs })).rejects.toThrow(ConfigError)
+    }
   })
 })
 

@@ -311,6 +311,21 @@ describe('failures', () => {
     expect(String(headers.get('kafka_dlt-exception-code'))).toBe('DESERIALIZATION_FAILED')
   })
 
+  test('with what has no text, and with a promise that is none, stop the run as any other', async () => {
+    const topic = await bench.topic(1, 1)
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic] })
+    const textless: unknown = Object.create(null)
+    const thenless = new Proxy(Promise.resolve(), {
+      get: () => {
+        throw new Error('no then')
+      },
+    })
+    const throwing = consumer.run({ eachRecord: () => Promise.reject(textless) })
+    await expect(throwing).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: textless })
+    const giving = consumer.run({ eachRecord: () => thenless })
+    await expect(giving).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: new Error('no then') })
+  })
+
   test('without a policy a poison record stops the run by its own error', async () => {
     const topic = await bench.topic(1, 3)
     const groupId = newGroup()

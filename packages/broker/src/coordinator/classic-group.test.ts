@@ -4,7 +4,7 @@ import { joinGroupApi } from '@millrace/protocol/apis/join-group'
 import { leaveGroupApi } from '@millrace/protocol/apis/leave-group'
 import { syncGroupApi } from '@millrace/protocol/apis/sync-group'
 import { describe, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../test/core-fixtures.ts'
+import { startBroker, WireClient, type TestBroker } from '../../test/core-fixtures.ts'
 import {
   joinRequest,
   REBALANCE_TIMEOUT_MS,
@@ -148,6 +148,17 @@ describe('the join phase', () => {
     const bJoin = b.join({ protocols: [{ name: 'range', metadata: Buffer.from('new') }] })
     broker.clock.advance(REBALANCE_TIMEOUT_MS)
     expect(bJoin()).toMatchObject({ generationId: 3, leader: b.id })
+  })
+
+  test('without a delay the first generation waits for nobody who was only handed an id', () => {
+    const broker = startBroker()
+    const { memberId } = broker.client.ask(joinGroupApi, 9, joinRequest())
+    const a = new TestMember(broker.core)
+    expect(a.join()()).toMatchObject({ errorCode: 0, generationId: 1, members: [{ memberId: a.id }] })
+    a.sync({ [a.id]: 'A' })
+    const late = new WireClient(broker.core).send(joinGroupApi, 9, joinRequest({ memberId }))
+    expect(a.join()()).toMatchObject({ generationId: 2, leader: a.id, members: [{ memberId: a.id }, { memberId }] })
+    expect(late()).toMatchObject({ errorCode: 0, generationId: 2 })
   })
 
   test('with a delay the first generation waits for more members, each of which extends it', () => {

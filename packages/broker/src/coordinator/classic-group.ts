@@ -202,15 +202,19 @@ export class ClassicGroup {
     timeouts: MemberTimeouts,
     join: Deferred<JoinGroupResponse>,
   ): void {
+    this.setProtocols(member, protocols, timeouts)
+    if (member.awaitingJoin === null) this.#awaitingJoin++
+    // A client that gave up on its first JoinGroup and sent another: the first connection gets an answer nobody waits for.
+    else member.awaitingJoin.complete(joinError(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
+    member.awaitingJoin = join
+  }
+
+  setProtocols(member: ClassicMember, protocols: readonly MemberProtocol[], timeouts: MemberTimeouts): void {
     this.#countSupporters(member, -1)
     member.protocols = protocols
     this.#countSupporters(member, 1)
     member.rebalanceTimeoutMs = timeouts.rebalanceTimeoutMs
     member.sessionTimeoutMs = timeouts.sessionTimeoutMs
-    if (member.awaitingJoin === null) this.#awaitingJoin++
-    // A client that gave up on its first JoinGroup and sent another: the first connection gets an answer nobody waits for.
-    else member.awaitingJoin.complete(joinError(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
-    member.awaitingJoin = join
   }
 
   /** A static member came back under a new id; whoever still acts under the old one is fenced. */

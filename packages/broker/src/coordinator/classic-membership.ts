@@ -196,6 +196,7 @@ export class ClassicMembership {
     reply: Deferred<JoinGroupResponse>,
   ): void {
     const formerLeader = group.leader
+    const former = group.members.get(group.staticMemberId(instanceId)!)!
     const member = group.replaceStaticMember(instanceId, newMemberId)
     this.#rebalance.extendSession(group, member, caller.now)
     group.update(member, keepProtocols(request.protocols), request, reply)
@@ -206,7 +207,13 @@ export class ClassicMembership {
     if (group.state !== 'Stable') return this.#rebalance.maybeCompleteJoin(group, caller.now)
     if (group.selectProtocol() !== group.protocol) return this.#rebalance.begin(group, caller.now)
     const error = this.#rebalance.store(group, caller.now)
-    if (error !== ErrorCode.NONE) return group.completeJoin(member, joinError(error, ''))
+    if (error !== ErrorCode.NONE) {
+      // Nobody may act under an id that the log does not have: the former one is back.
+      group.completeJoin(member, joinError(error, ''))
+      const restored = group.replaceStaticMember(instanceId, former.id)
+      group.setProtocols(restored, former.protocols, former)
+      return this.#rebalance.extendSession(group, restored, caller.now)
+    }
     const answer = group.joinReply(newMemberId)
     if (caller.version >= SKIP_ASSIGNMENT_SINCE) {
       answer.skipAssignment = group.leader === newMemberId

@@ -6,7 +6,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../test/core-fixtures.ts'
 import { FaultyStorage } from '../../test/faulty-storage.ts'
-import { commitRequest, committed, joinRequest, stablePair } from '../../test/group-requests.ts'
+import { commitRequest, committed, joinRequest, SESSION_TIMEOUT_MS, stablePair, TestMember } from '../../test/group-requests.ts'
 import { MemoryStorage } from '../storage/memory-storage.ts'
 
 interface FullDisk extends TestBroker {
@@ -80,4 +80,23 @@ test('an assignment that cannot be stored is given to nobody; the members join a
   a.sync({ [a.id]: 'A4', [b.id]: 'B4' })
   b.generation = 4
   expect(b.sync()()!.assignment.toString()).toBe('B4')
+})
+
+test('a static member whose return cannot be stored keeps its former id, and may come back later', () => {
+  const broker = brokerOnADisk()
+  const member = new TestMember(broker.core, { groupInstanceId: 'one' })
+  member.join()()
+  member.sync({ [member.id]: 'A' })
+  const group = broker.core.services.groups.group('g')!
+  broker.setFull(true)
+  const back = new TestMember(broker.core, { groupInstanceId: 'one' })
+  expect(back.join()()).toMatchObject({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE })
+  expect(member.heartbeat()).toBe(ErrorCode.NONE)
+  expect(member.sync()()!.assignment.toString()).toBe('A')
+  broker.clock.advance(SESSION_TIMEOUT_MS - 1)
+  expect(group.state).toBe('Stable')
+  broker.setFull(false)
+  expect(back.join()()).toMatchObject({ errorCode: 0, generationId: 1 })
+  expect(back.sync()()!.assignment.toString()).toBe('A')
+  expect(member.heartbeat()).toBe(ErrorCode.FENCED_INSTANCE_ID)
 })

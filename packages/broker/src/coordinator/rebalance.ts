@@ -43,7 +43,8 @@ export class Rebalance {
     group.transitionTo('PreparingRebalance', now)
     if (!isInitial) return this.#completeJoinOrWait(group, now)
     const delay = this.#initialDelayMs
-    if (delay === 0) return this.#completeJoinOrWait(group, now)
+    // Those who were only handed an id are not waited for (Kafka: tryCompleteInitialRebalanceElseSchedule).
+    if (delay === 0) return this.#completeJoin(group, now)
     this.#waitForMore(group, delay, Math.max(0, group.rebalanceTimeoutMs - delay), now)
   }
 

@@ -149,9 +149,10 @@ export class Delivery {
     this.#isFinal = isFinal
   }
 
-  /** Whether nothing will be handed out any more. */
-  get hasEnded(): boolean {
-    return this.#isFinal
+  /** What failed is left behind, and what is consumed next begins anew. */
+  forgetFailure(): void {
+    this.#failure = null
+    this.#isFinal = false
   }
 
   failPartition(cursor: PartitionCursor, error: KafkaError): void {

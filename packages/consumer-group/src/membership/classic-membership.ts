@@ -1,9 +1,10 @@
-import { KafkaError, type Api } from '@millrace/protocol'
+import type { Api } from '@millrace/protocol'
 import type { ClusterClient } from '@millrace/client/internal'
 import { heartbeatApi } from '@millrace/protocol/apis/heartbeat'
 import { joinGroupApi } from '@millrace/protocol/apis/join-group'
 import { leaveGroupApi } from '@millrace/protocol/apis/leave-group'
 import { syncGroupApi } from '@millrace/protocol/apis/sync-group'
+import { asKafkaError } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ClassicMember } from './classic-member.ts'
@@ -260,11 +261,6 @@ export class ClassicMembership implements Membership {
   #now(): number {
     return this.#cluster.environment.clock.now()
   }
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 function noop(): void {}

@@ -1,6 +1,6 @@
-import { KafkaError } from '@millrace/protocol'
 import type { ClusterClient } from '@millrace/client/internal'
 import { consumerGroupHeartbeatApi, type ConsumerGroupHeartbeatRequest } from '@millrace/protocol/apis/consumer-group-heartbeat'
+import { asKafkaError } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ConsumerMember } from './consumer-member.ts'
@@ -232,11 +232,6 @@ export class ConsumerMembership implements Membership {
   #now(): number {
     return this.#cluster.environment.clock.now()
   }
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 function noop(): void {}

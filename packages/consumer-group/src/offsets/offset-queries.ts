@@ -1,10 +1,11 @@
-import { ErrorCode } from '@millrace/protocol'
-import { errorAbout, isRetriable, RetryPolicy, TimeoutError, type ClusterClient } from '@millrace/client/internal'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { errorAbout, isRetriable, RetryPolicy, TimeoutError, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
 import { asKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type ListedOffset, type OffsetQuestion } from './list-offsets.ts'
+import { PositionWaits } from './position-waits.ts'
 
 export interface PartitionOffset extends TopicPartition {
   readonly offset: number
@@ -37,6 +38,14 @@ export interface QueryOptions {
   /** Default: `defaultApiTimeoutMs`. */
   readonly timeoutMs?: number | undefined
 }
+
+interface Progress {
+  /** The last attempt's. */
+  failure: KafkaError | null
+  isOver: boolean
+}
+
+const LATE: unique symbol = Symbol('late')
 
 /** What the application asks about offsets, of any partitions: answers come for all of them or for none. */
 export class OffsetQueries {
@@ -129,22 +138,32 @@ export class OffsetQueries {
     }
   }
 
+  /** Until it succeeds, fails for good or the time is over, whether or not a request is under way then. */
   async #persist<Result>(call: string, options: QueryOptions, attempt: () => Promise<Result>): Promise<Result> {
-    const { environment } = this.#cluster
-    const timeoutMs = options.timeoutMs ?? this.#config.defaultApiTimeoutMs
-    const deadline = environment.clock.now() + timeoutMs
+    const timeoutMs = timeoutOption(options.timeoutMs, this.#config.defaultApiTimeoutMs)
+    const end = new PositionWaits(this.#cluster.environment.clock)
+    const late = end.next(timeoutMs, options.signal).then((): typeof LATE => LATE)
+    const progress: Progress = { failure: null, isOver: false }
+    try {
+      const result = await Promise.race([this.#attempts(attempt, progress), late])
+      if (result !== LATE) return result
+    } finally {
+      progress.isOver = true
+      end.wake()
+    }
+    const { failure } = progress
+    const reason = failure === null ? 'no answer' : failure.message
+    throw new TimeoutError('API_TIMED_OUT', timeoutMs, `${call} did not succeed within ${timeoutMs} ms: ${reason}`, failure)
+  }
+
+  async #attempts<Result>(attempt: () => Promise<Result>, progress: Progress): Promise<Result> {
     for (let failures = 0; ; failures++) {
       try {
         return await attempt()
       } catch (error) {
-        if (!isRetriable(error)) throw error
-        const delayMs = this.#retryPolicy.delayMs(failures, environment.random())
-        if (environment.clock.now() + delayMs >= deadline) {
-          const failure = asKafkaError(error)
-          const message = `${call} did not succeed within ${timeoutMs} ms: ${failure.message}`
-          throw new TimeoutError('API_TIMED_OUT', timeoutMs, message, failure)
-        }
-        await this.#cluster.sleep(delayMs, options.signal)
+        if (!isRetriable(error) || progress.isOver) throw error
+        progress.failure = asKafkaError(error)
+        await this.#cluster.sleep(this.#retryPolicy.delayMs(failures, this.#cluster.environment.random()))
       }
     }
   }

@@ -111,13 +111,15 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
 
   begin(task: Task): void {
     let result: unknown
+    let isWaiting: boolean
     try {
       if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return this.#scheduler.end(task)
       result = this.#config.handler(task.item as never, task)
+      isWaiting = isThenable(result)
     } catch (error) {
       return this.#failed(task, error)
     }
-    if (isThenable(result)) this.#await(task, result)
+    if (isWaiting) this.#await(task, result)
     else this.#scheduler.end(task)
   }
 
@@ -210,7 +212,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     })
   }
 
-  #await(task: Task, result: PromiseLike<unknown>): void {
+  #await(task: Task, result: unknown): void {
     void Promise.resolve(result).then(
       () => {
         this.#scheduler.end(task)
@@ -315,6 +317,6 @@ function decode(task: Task, decoder: RecordDecoder): boolean {
   return task.item !== null
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

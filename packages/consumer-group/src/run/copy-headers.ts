@@ -1,4 +1,5 @@
 import type { ConsumerRecord, ConsumerRecordHeader } from '../consumer-record.ts'
+import { messageOf } from '../errors.ts'
 import { DEAD_LETTER_MESSAGE_BYTES_MAX, DEAD_LETTER_STACK_BYTES_MAX } from '../limits.ts'
 import type { RecordCopy } from './run-options.ts'
 
@@ -89,7 +90,7 @@ function headersOf(error: unknown): ConsumerRecordHeader[] {
   const { cause, code, stack } = (typeof error === 'object' && error !== null ? error : {}) as Partial<NodeJS.ErrnoException>
   if (cause !== undefined) headers.push([EXCEPTION_CAUSE_CLASS, Buffer.from(classOf(cause))])
   if (typeof code === 'string') headers.push([EXCEPTION_CODE, text(code, DEAD_LETTER_MESSAGE_BYTES_MAX)])
-  headers.push([EXCEPTION_MESSAGE, text(error instanceof Error ? error.message : String(error), DEAD_LETTER_MESSAGE_BYTES_MAX)])
+  headers.push([EXCEPTION_MESSAGE, text(messageOf(error), DEAD_LETTER_MESSAGE_BYTES_MAX)])
   if (typeof stack === 'string') headers.push([EXCEPTION_STACK, text(stack, DEAD_LETTER_STACK_BYTES_MAX)])
   return headers
 }

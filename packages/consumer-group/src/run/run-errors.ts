@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import { messageOf } from '../errors.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 
 /** A record, or a batch from some offset on. */
@@ -20,7 +21,9 @@ export class HandlerError extends KafkaError {
 
   constructor({ topic, partition, offset }: HandledPlace, attempts: number, cause: unknown) {
     const tries = attempts === 1 ? '' : ` ${attempts} times`
-    super('HANDLER_FAILED', `${topic}-${partition} at offset ${offset}: the handler failed${tries}: ${textOf(cause)}`, { cause })
+    super('HANDLER_FAILED', `${topic}-${partition} at offset ${offset}: the handler failed${tries}: ${messageOf(cause)}`, {
+      cause,
+    })
     this.topic = topic
     this.partition = partition
     this.offset = offset
@@ -44,15 +47,11 @@ export class RecordCopyError extends KafkaError {
 
   constructor({ topic, partition, offset }: HandledPlace, target: string, handlerError: unknown, cause: unknown) {
     const what = `${topic}-${partition} at offset ${offset}`
-    super('RECORD_COPY_FAILED', `${what}: sending the record to ${target}, as its handler failed: ${textOf(cause)}`, { cause })
+    super('RECORD_COPY_FAILED', `${what}: sending the record to ${target}, as its handler failed: ${messageOf(cause)}`, { cause })
     this.topic = topic
     this.partition = partition
     this.offset = offset
     this.target = target
     this.handlerError = handlerError
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
