@@ -31,6 +31,20 @@ export const FETCH_PARTITION_BYTES = 1024 * 1024
 /** Consuming: a fifth of the measured messages goes first, unmeasured: connections, group and JIT are warm by then. */
 export const WARMUP_SHARE = 0.2
 
+/** Consuming: what a topic holds besides, so that clients that fetch ahead do it until the end: Java's default `fetch.max.bytes`. */
+export const FETCH_AHEAD_BYTES = 50 * 1024 * 1024
+
+/** Messages per run as a share of those of 100 B: a quarter of 1 KiB, a twenty-fifth of 10 KiB. */
+export const CONSUME_SHARE: Readonly<Record<number, number>> = { 100: 1, 1024: 1 / 4, 10_240: 1 / 25 }
+
+/** From a call of the producer to the consumer's handler: at an even rate, unmeasured, then measured. */
+export const END_TO_END_PER_SECOND = 1_000
+export const END_TO_END_WARMUP_MESSAGES = 2_000
+export const END_TO_END_MESSAGES = 5_000
+
+/** Java's default `batch.size`: what is read was written as most of what is read is. */
+export const FILL_BATCH_BYTES = 16 * 1024
+
 /** Producing: what goes first, unmeasured, as a part of the measured time. */
 export const WARMUP_TIME_SHARE = 0.5
 

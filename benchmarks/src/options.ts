@@ -5,14 +5,25 @@ import { CASES, type Case } from './producing/cases.ts'
 export type BrokerKind = 'embedded' | 'real'
 
 /** In the order in which they run. */
-export const PARTS = ['codec', 'broker', 'produce', 'java', 'latency', 'partitions', 'memory', 'consume'] as const
+export const PARTS = [
+  'codec',
+  'broker',
+  'produce',
+  'java',
+  'latency',
+  'partitions',
+  'memory',
+  'consume',
+  'java-consume',
+  'end-to-end',
+] as const
 export type Part = (typeof PARTS)[number]
 
 export interface Options {
   readonly rounds: number
   /** Measured time of each producing run, in seconds. */
   readonly seconds: number
-  /** Messages of 100 B that are consumed per run; a quarter of it for 1 KiB. */
+  /** Messages of 100 B that are consumed per run; a quarter of it for 1 KiB, a twenty-fifth for 10 KiB. */
   readonly messages: number
   /** Undefined: as each part has it. */
   readonly brokers: readonly BrokerKind[] | undefined
@@ -27,10 +38,10 @@ export const USAGE = `npm run bench -- [options]
   --quick                 one round of short runs: shows that everything runs, not how fast
   --rounds N              rounds; clients take turns in each, medians are shown (default 5)
   --seconds N             measured seconds of each producing run (default 1)
-  --messages N            measured messages of 100 B per consuming run, a quarter of it for 1 KiB (default 1000000)
-  --broker WHICH          embedded, real or both (default: embedded for produce, latency, partitions and memory, both for java and consume)
+  --messages N            measured messages of 100 B per consuming run; of larger ones as much fewer as they are larger (default 1000000)
+  --broker WHICH          embedded, real or both (default: both for java and java-consume, embedded for all others)
   --clients a,b           of ${clientNames.join(', ')} (default all)
-  --cases a,b             rows of produce: SIZE-CODEC-PARTITIONS, as 100-none-1 or 10240-zstd-100 (default all)
+  --cases a,b             rows of produce and consume: SIZE-CODEC-PARTITIONS, as 100-none-1 or 10240-zstd-100 (default all)
   --only PARTS            of ${PARTS.join(', ')} (default all)
   --write                 puts the tables into benchmarks/RESULTS.md, each part as soon as it is done; other parts stay as they are`
 

@@ -1,6 +1,9 @@
 import { benchBroker } from './broker-bench.ts'
 import { benchCodecs } from './codec/codec-bench.ts'
-import { benchConsume, consumeRatios, consumeTables, type ConsumeResults } from './consume-bench.ts'
+import { benchConsume } from './consuming/consume-bench.ts'
+import { consumeTables } from './consuming/consume-tables.ts'
+import { benchEndToEnd } from './consuming/end-to-end-bench.ts'
+import { benchJavaConsume, consumeRatios, javaConsumeTable, type JavaConsumeResults } from './consuming/java-consume-bench.ts'
 import type { BrokerKind, Options, Part } from './options.ts'
 import { benchJava, brokerRatios, javaTable, type JavaResults } from './producing/java-bench.ts'
 import { benchLatency } from './producing/latency-bench.ts'
@@ -33,7 +36,13 @@ const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<S
     onEach(options.brokers ?? ['embedded'], 'Producing to many partitions', (kind) => benchPartitions(kind, options, log)),
   memory: (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'Memory of the producer', (kind) => benchMemory(kind, options, log)),
-  consume: consumePart,
+  consume: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'Consuming', async (kind) =>
+      consumeTables(await benchConsume(kind, options, log), kind, options.clients),
+    ),
+  'java-consume': javaConsumePart,
+  'end-to-end': (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'End to end at an even rate', (kind) => benchEndToEnd(kind, options, log)),
 }
 
 async function onEach(
@@ -57,14 +66,14 @@ async function javaPart(options: Options, log: Log): Promise<Sections> {
   return sections
 }
 
-async function consumePart(options: Options, log: Log): Promise<Sections> {
-  const all = new Map<BrokerKind, ConsumeResults>()
-  const sections = await onEach(options.brokers ?? ['real', 'embedded'], 'Consuming', async (kind) => {
-    const results = await benchConsume(kind, options, log)
+async function javaConsumePart(options: Options, log: Log): Promise<Sections> {
+  const all = new Map<BrokerKind, JavaConsumeResults>()
+  const sections = await onEach(options.brokers ?? ['real', 'embedded'], "Beside Java's consumer", async (kind) => {
+    const results = await benchJavaConsume(kind, options, log)
     all.set(kind, results)
-    return consumeTables(results)
+    return javaConsumeTable(results, kind)
   })
-  if (all.size === 2 && options.clients.includes('java')) sections.set("Java's consumer on both brokers", consumeRatios(all))
+  if (all.size === 2) sections.set("Java's consumer on both brokers", consumeRatios(all))
   return sections
 }
 

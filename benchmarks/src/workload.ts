@@ -14,6 +14,8 @@ export interface ProducerWorkload extends Target {
   readonly compression: Compression
   /** For the clients that can linger. */
   readonly lingerMs: number
+  /** For the clients that batch. */
+  readonly batchBytes: number
 }
 
 /** As fast as it goes, for a time. */
@@ -41,15 +43,38 @@ export interface MemoryWorkload extends ProducerWorkload {
   readonly sampleEvery: number
 }
 
-export interface ConsumeWorkload extends Target {
+/** How a consumer is set up: it reads the topic from its beginning. */
+export interface ConsumerWorkload extends Target {
+  /** Of what is stored: some clients must be given a codec. */
+  readonly compression: Compression
+}
+
+/** A number of messages as fast as it goes, so that a topic can be read. */
+export interface FillWorkload extends ProducerWorkload {
+  readonly kind: 'fill'
+  readonly messages: number
+}
+
+/** A filled topic as fast as it goes. */
+export interface ConsumeWorkload extends ConsumerWorkload {
   readonly kind: 'consume'
+  /** Whose CPU is read besides. */
+  readonly brokerPid: number
   /** Received before measuring begins. */
   readonly warmupMessages: number
   /** Received while measuring. */
   readonly messages: number
 }
 
-export type Workload = ProduceWorkload | LatencyWorkload | MemoryWorkload | ConsumeWorkload
+/** Messages at an even rate, produced and consumed by one process, whose clock tells how long each was on its way. */
+export interface EndToEndWorkload extends ProducerWorkload {
+  readonly kind: 'end-to-end'
+  readonly messagesPerSecond: number
+  readonly warmupMessages: number
+  readonly messages: number
+}
+
+export type Workload = ProduceWorkload | LatencyWorkload | MemoryWorkload | FillWorkload | ConsumeWorkload | EndToEndWorkload
 
 /** What the child process measured over the steady phase, its start and warm-up excluded. */
 export interface Measurement {
@@ -58,7 +83,15 @@ export interface Measurement {
   readonly peakRssBytes: number
 }
 
-export interface ProduceMeasurement extends Measurement {
+/** CPU seconds per second. */
+export interface Cores {
+  readonly clientCores: number
+  readonly brokerCores: number
+}
+
+export type ConsumeMeasurement = Measurement & Cores
+
+export interface ProduceMeasurement extends Measurement, Cores {
   /** Every message acknowledged since the start, the warm-up included. */
   readonly acknowledged: number
   /** From a call of the producer to its acknowledgement. */
@@ -66,9 +99,6 @@ export interface ProduceMeasurement extends Measurement {
   readonly callP99Ms: number
   /** How long the event loop was late, 1 ms exact. */
   readonly loopDelayP99Ms: number
-  /** CPU seconds per second. */
-  readonly clientCores: number
-  readonly brokerCores: number
 }
 
 export interface LatencyMeasurement {
@@ -86,12 +116,18 @@ export interface MemoryMeasurement {
   readonly messagesPerSecond: number
 }
 
+export interface FillMeasurement {
+  readonly acknowledged: number
+}
+
 /** What each kind of workload measures. */
 export interface MeasurementOf {
   produce: ProduceMeasurement
   latency: LatencyMeasurement
   memory: MemoryMeasurement
-  consume: Measurement
+  fill: FillMeasurement
+  consume: ConsumeMeasurement
+  'end-to-end': LatencyMeasurement
 }
 
 /** One client's way of producing. */
@@ -111,5 +147,5 @@ export interface BenchConsumer {
 export interface BenchClient {
   /** @param chunks the values of each call */
   openProducer(workload: ProducerWorkload, chunks: readonly (readonly Buffer[])[]): Promise<BenchProducer>
-  openConsumer(workload: ConsumeWorkload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer>
+  openConsumer(workload: ConsumerWorkload, onMessages: (count: number, bytes: number) => void): Promise<BenchConsumer>
 }

@@ -1,11 +1,11 @@
 import { KafkaJS } from '@confluentinc/kafka-javascript'
-import { BATCH_BYTES, FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
+import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
 import type {
   BenchClient,
   BenchConsumer,
   BenchProducer,
   Compression,
-  ConsumeWorkload,
+  ConsumerWorkload,
   ProducerWorkload,
   Workload,
 } from '../workload.ts'
@@ -31,7 +31,7 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
       compression: CODECS[workload.compression],
     },
     'linger.ms': workload.lingerMs,
-    'batch.size': BATCH_BYTES,
+    'batch.size': workload.batchBytes,
     'socket.nagle.disable': true,
   })
   await producer.connect()
@@ -46,7 +46,7 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
 }
 
 async function openConsumer(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
   const consumer = connectTo(workload).consumer({

@@ -5,7 +5,7 @@ import type {
   BenchConsumer,
   BenchProducer,
   Compression,
-  ConsumeWorkload,
+  ConsumerWorkload,
   ProducerWorkload,
   Workload,
 } from '../workload.ts'
@@ -51,9 +51,10 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
 }
 
 async function openConsumer(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
+  if (workload.compression !== 'none') await registerCodecs()
   const consumer = connectTo(workload).consumer({
     groupId: `bench-${workload.topic}-${process.pid}`,
     maxBytesPerPartition: FETCH_PARTITION_BYTES,

@@ -1,6 +1,6 @@
 import { CompressionType, compressionCodecs, createLz4Codec, createZstdCodec, KafkaClient } from '@kafkats/client'
-import { BATCH_BYTES, FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload, Workload } from '../workload.ts'
+import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload, Workload } from '../workload.ts'
 
 function connectTo(workload: Pick<Workload, 'bootstrapServers'>): KafkaClient {
   return new KafkaClient({ clientId: 'bench', brokers: [workload.bootstrapServers], logLevel: 'error' })
@@ -24,7 +24,7 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
     idempotent: true,
     compression: workload.compression,
     lingerMs: workload.lingerMs,
-    maxBatchBytes: BATCH_BYTES,
+    maxBatchBytes: workload.batchBytes,
     maxInFlight: IDEMPOTENT_IN_FLIGHT,
   })
   const chunks = values.map((chunk) => chunk.map((value) => ({ value })))
@@ -37,9 +37,10 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
 }
 
 async function openConsumer(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
+  if (workload.compression !== 'none') await registerCodecs()
   const client = connectTo(workload)
   await client.connect()
   const consumer = client.consumer({

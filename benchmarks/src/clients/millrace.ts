@@ -1,7 +1,7 @@
 import { Consumer } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
-import { BATCH_BYTES, FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload } from '../workload.ts'
+import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload } from '../workload.ts'
 
 function producerFor(workload: ProducerWorkload): Producer {
   return new Producer({
@@ -9,7 +9,7 @@ function producerFor(workload: ProducerWorkload): Producer {
     bootstrapServers: workload.bootstrapServers,
     compressionType: workload.compression,
     lingerMs: workload.lingerMs,
-    batchSize: BATCH_BYTES,
+    batchSize: workload.batchBytes,
     maxInFlightRequestsPerConnection: IDEMPOTENT_IN_FLIGHT,
   })
 }
@@ -38,7 +38,7 @@ async function openSend(workload: ProducerWorkload, values: readonly (readonly B
   }
 }
 
-function connect(workload: ConsumeWorkload): Consumer {
+function connect(workload: ConsumerWorkload): Consumer {
   return new Consumer({
     clientId: 'bench',
     bootstrapServers: workload.bootstrapServers,
@@ -67,7 +67,7 @@ function running(consumer: Consumer, loop: () => Promise<void>): BenchConsumer {
 }
 
 async function consumeBatches(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
   const consumer = connect(workload)
@@ -85,7 +85,7 @@ async function consumeBatches(
 }
 
 async function consumeRecords(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
   const consumer = connect(workload)

@@ -8,7 +8,7 @@ import {
   Producer,
 } from '@platformatic/kafka'
 import { CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES } from '../limits.ts'
-import type { BenchClient, BenchConsumer, BenchProducer, ConsumeWorkload, ProducerWorkload } from '../workload.ts'
+import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload } from '../workload.ts'
 
 async function openProducer(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
   const producer = new Producer({
@@ -27,7 +27,7 @@ async function openProducer(workload: ProducerWorkload, values: readonly (readon
 }
 
 async function openConsumer(
-  workload: ConsumeWorkload,
+  workload: ConsumerWorkload,
   onMessages: (count: number, bytes: number) => void,
 ): Promise<BenchConsumer> {
   const consumer = new Consumer({

@@ -10,6 +10,8 @@ interface Entry {
   readonly producing: string
   /** How it is handed many messages. */
   readonly calls: string
+  /** How it hands messages out. */
+  readonly consuming: string
   /** Why it cannot run here; undefined when it can. */
   readonly missing?: () => string | undefined
 }
@@ -21,24 +23,38 @@ const clients: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./kafkajs.ts')).kafkajs,
     producing: 'not idempotent, which would leave it one request in flight',
     calls: '`send` of an array; it gathers no batches',
+    consuming: '`eachBatch`',
   },
   platformatic: {
     load: async () => (await import('./platformatic.ts')).platformatic,
     producing: 'not idempotent, which would leave it one request in flight',
     calls: '`send` of an array; it gathers no batches',
+    consuming: "the stream's `data` event, the fastest way it has",
   },
-  kafkats: { load: async () => (await import('./kafkats.ts')).kafkats, producing: 'idempotent', calls: '`send` of an array' },
+  kafkats: {
+    load: async () => (await import('./kafkats.ts')).kafkats,
+    producing: 'idempotent',
+    calls: '`send` of an array',
+    consuming: '`runBatch`, every partition at once',
+  },
   confluent: {
     load: async () => (await import('./confluent.ts')).confluent,
     producing: 'idempotent',
     calls: '`send` of an array',
+    consuming: '`eachBatch` of any size, every partition at once',
     missing: confluentMissing,
   },
-  millrace: { load: async () => (await import('./millrace.ts')).millrace, producing: 'idempotent', calls: '`sendAll`' },
+  millrace: {
+    load: async () => (await import('./millrace.ts')).millrace,
+    producing: 'idempotent',
+    calls: '`sendAll`',
+    consuming: '`for await` over `batches()`',
+  },
   'millrace-single': {
     load: async () => (await import('./millrace.ts')).millraceSingle,
     producing: 'idempotent',
     calls: '`send`, one promise per record',
+    consuming: '`for await` over records',
   },
 }
 
@@ -57,7 +73,7 @@ export async function loadClient(name: string): Promise<BenchClient> {
   return entryOf(name).load()
 }
 
-export function producingMode(name: string): { readonly producing: string; readonly calls: string } {
+export function modeOf(name: string): Pick<Entry, 'producing' | 'calls' | 'consuming'> {
   return entryOf(name)
 }
 

@@ -1,10 +1,10 @@
-import type { BenchClient, ConsumeWorkload, Measurement } from '../workload.ts'
-import { mark, measurementOf, type Mark } from './mark.ts'
+import type { BenchClient, ConsumeMeasurement, ConsumeWorkload } from '../workload.ts'
+import { coresOf, mark, measurementOf, type Mark } from './mark.ts'
 
 /** Reads a filled topic from its beginning; touches every value, so that lost or skipped bytes fail the run. */
-export async function consumeLoad(client: BenchClient, workload: ConsumeWorkload): Promise<Measurement> {
+export async function consumeLoad(client: BenchClient, workload: ConsumeWorkload): Promise<ConsumeMeasurement> {
   const total = workload.warmupMessages + workload.messages
-  const done = Promise.withResolvers<Measurement>()
+  const done = Promise.withResolvers<ConsumeMeasurement>()
   let received = 0
   let bytes = 0
   let startedAt = 0
@@ -15,12 +15,13 @@ export async function consumeLoad(client: BenchClient, workload: ConsumeWorkload
     received += count
     bytes += size
     if (start === undefined && received >= workload.warmupMessages) {
-      start = mark()
+      start = mark(workload.brokerPid)
       startedAt = received
     } else if (received >= total) {
       finished = true
+      const end = mark(workload.brokerPid)
       if (bytes !== received * workload.messageBytes) done.reject(new Error(`${bytes} bytes in ${received} messages`))
-      else done.resolve(measurementOf(start!, mark(), received - startedAt))
+      else done.resolve({ ...measurementOf(start!, end, received - startedAt), ...coresOf(start!, end) })
     }
   })
   const measured = await done.promise

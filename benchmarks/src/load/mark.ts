@@ -1,5 +1,5 @@
 import { cpuMillis } from '../proc.ts'
-import type { Measurement } from '../workload.ts'
+import type { Cores, Measurement } from '../workload.ts'
 
 /** One look at the clocks. */
 export interface Mark {
@@ -25,4 +25,9 @@ export function measurementOf(start: Mark, end: Mark, messages: number): Measure
     cpuMicrosPerMessage: ((end.cpuMs - start.cpuMs) * 1000) / messages,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   }
+}
+
+export function coresOf(start: Mark, end: Mark): Cores {
+  const elapsedMs = end.timeMs - start.timeMs
+  return { clientCores: (end.cpuMs - start.cpuMs) / elapsedMs, brokerCores: (end.brokerCpuMs - start.brokerCpuMs) / elapsedMs }
 }

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { percentile } from '../statistics.ts'
 import type { BenchClient, ProduceMeasurement, ProduceWorkload } from '../workload.ts'
 import { chunksOf } from './chunks.ts'
-import { mark, measurementOf, type Mark } from './mark.ts'
+import { coresOf, mark, measurementOf, type Mark } from './mark.ts'
 
 /** Keeps `callsInFlight` chunks on the way, through the warm-up and the measured time; any failed call fails the run. */
 export async function produceLoad(client: BenchClient, workload: ProduceWorkload): Promise<ProduceMeasurement> {
@@ -54,7 +54,6 @@ function resultOf(
   messages: number,
   more: { acknowledged: number; calls: number[]; loopDelayP99Ms: number },
 ): ProduceMeasurement {
-  const elapsedMs = end.timeMs - start.timeMs
   const sorted = more.calls.toSorted((left, right) => left - right)
   return {
     ...measurementOf(start, end, messages),
@@ -62,7 +61,6 @@ function resultOf(
     callP50Ms: percentile(sorted, 0.5),
     callP99Ms: percentile(sorted, 0.99),
     loopDelayP99Ms: more.loopDelayP99Ms,
-    clientCores: (end.cpuMs - start.cpuMs) / elapsedMs,
-    brokerCores: (end.brokerCpuMs - start.brokerCpuMs) / elapsedMs,
+    ...coresOf(start, end),
   }
 }

@@ -8,9 +8,8 @@ import { median, rotate } from '../statistics.ts'
 import { digits, markdownTable, thousands, type Row } from '../table.ts'
 import type { Measurement, ProduceMeasurement } from '../workload.ts'
 import { sizeText } from './cases.ts'
-import { BROKER_THREADS } from './produce-tables.ts'
 import { produceOnce, withBroker, withTopic, type Session } from './session.ts'
-import { judgedUnless, limitOf } from './verdict.ts'
+import { BROKER_THREADS, judgedUnless, limitOf } from './verdict.ts'
 
 /** Java's messages, and how many go first: about three seconds' worth and one, which its JIT needs. */
 const SIZES = [

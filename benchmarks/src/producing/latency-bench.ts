@@ -1,5 +1,5 @@
-import { isPeer, missingReason, OWN_SINGLE, OWN } from '../clients/registry.ts'
-import { LATENCY_MESSAGES, LATENCY_WARMUP_MESSAGES } from '../limits.ts'
+import { isPeer, missingReason, OWN_SINGLE } from '../clients/registry.ts'
+import { BATCH_BYTES, LATENCY_MESSAGES, LATENCY_WARMUP_MESSAGES } from '../limits.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { runClient, succeeded, type Attempt } from '../run-client.ts'
 import { median, rotate } from '../statistics.ts'
@@ -32,6 +32,7 @@ export async function benchLatency(kind: BrokerKind, options: Options, log: (lin
             messageBytes: MESSAGE_BYTES,
             compression: 'none',
             lingerMs: 0,
+            batchBytes: BATCH_BYTES,
             bootstrapServers: session.broker.bootstrapServers,
             warmupMessages: LATENCY_WARMUP_MESSAGES,
             messages: options.isQuick ? LATENCY_MESSAGES / 10 : LATENCY_MESSAGES,
@@ -57,7 +58,7 @@ export function latencyTable(results: LatencyResults): string {
   const peers = values.filter(({ client, p50 }) => isPeer(client) && Number.isFinite(p50))
   const best = { p50: Math.min(...peers.map(({ p50 }) => p50)), p99: Math.min(...peers.map(({ p99 }) => p99)) }
   const rows = values.map(({ client, p50, p99 }): Row => {
-    const wanted = client === OWN ? { most: 1 } : undefined
+    const wanted = isPeer(client) ? undefined : { most: 1 }
     const ratio = (value: number, least: number): string => {
       if (!Number.isFinite(value / least)) return '–'
       return wanted === undefined ? digits(value / least) : judged(value / least, wanted)

@@ -1,5 +1,5 @@
 import { OWN } from '../clients/registry.ts'
-import { LINGER_MS, MEMORY_MESSAGES, MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
+import { BATCH_BYTES, LINGER_MS, MEMORY_MESSAGES, MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { runClient, type Attempt } from '../run-client.ts'
 import { median } from '../statistics.ts'
@@ -51,6 +51,7 @@ function measure(session: Session, messages: number, nodeOptions: readonly strin
         messageBytes: MESSAGE_BYTES,
         compression: 'none',
         lingerMs: LINGER_MS,
+        batchBytes: BATCH_BYTES,
         bootstrapServers: session.broker.bootstrapServers,
         messages,
         sampleEvery: messages / MEMORY_SAMPLES,

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { ProduceMeasurement } from '../workload.ts'
 import { CASES } from './cases.ts'
 import type { CaseResults } from './produce-bench.ts'
-import { bestPeer, produceTables, verdictTable } from './produce-tables.ts'
+import { bestPeer } from '../comparison.ts'
+import { produceTables, verdictTable } from './produce-tables.ts'
 
 const plain = CASES.find(({ name }) => name === '100-none-1')!
 

@@ -1,23 +1,20 @@
 import { cpus } from 'node:os'
-import { isPeer, missingReason, OWN, OWN_SINGLE, producingMode } from '../clients/registry.ts'
+import { missingReason, OWN, OWN_SINGLE, modeOf } from '../clients/registry.ts'
+import { bestPeer, coresOf, medianOf } from '../comparison.ts'
+import { BATCH_BYTES } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { succeeded } from '../run-client.ts'
-import { median } from '../statistics.ts'
 import { digits, markdownTable, megabytes, thousands, type Row } from '../table.ts'
-import type { ProduceMeasurement } from '../workload.ts'
 import { sizeText, type Case } from './cases.ts'
-import { codecMicros } from './codec-floor.ts'
+import { compressMicros } from './codec-floor.ts'
 import type { CaseResults } from './produce-bench.ts'
-import { judged, judgedUnless, limitOf, type Wanted } from './verdict.ts'
+import { BROKER_THREADS, judged, judgedUnless, limitOf, type Wanted } from './verdict.ts'
 
 /** The figures that were asked for, all of them against the best peer of the row. */
 const RATE: Wanted = { least: 2 }
 const CPU: Wanted = { most: 1 / 3 }
 const CPU_SINGLE: Wanted = { most: 1 / 2 }
 const LOOP_DELAY_MS: Wanted = { most: 20 }
-
-/** Threads that a broker can keep busy. */
-export const BROKER_THREADS: Readonly<Record<BrokerKind, number>> = { embedded: 1, real: Infinity }
 
 /** The verdicts in one table, then all figures in one for each size, then what each client was told. */
 export function produceTables(results: ReadonlyMap<Case, CaseResults>, kind: BrokerKind, clients: readonly string[]): string {
@@ -27,26 +24,6 @@ export function produceTables(results: ReadonlyMap<Case, CaseResults>, kind: Bro
     return `### ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
   })
   return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients, 'many')].join('\n\n')
-}
-
-/** The best peer of a row in one figure; NaN and no name when none was measured. */
-export interface Best {
-  readonly client: string
-  readonly value: number
-}
-
-export function bestPeer(
-  perClient: CaseResults,
-  field: keyof ProduceMeasurement,
-  better: (a: number, b: number) => boolean,
-): Best {
-  let best: Best = { client: '–', value: Number.NaN }
-  for (const [client, attempts] of perClient) {
-    const value = medianOf(attempts, field)
-    if (!isPeer(client) || Number.isNaN(value)) continue
-    if (Number.isNaN(best.value) || better(value, best.value)) best = { client, value }
-  }
-  return best
 }
 
 export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: BrokerKind, cores: number): string {
@@ -74,7 +51,7 @@ export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: Brok
       judgedUnless(limits[0]!, medianOf(own, 'messagesPerSecond') / rate.value, RATE),
       judgedUnless(limits[1]!, medianOf(single, 'messagesPerSecond') / rate.value, RATE),
       `${digits(cpu.value)} ${cpu.client}`,
-      one.compression === 'none' ? '' : digits(codecMicros(one.messageBytes, one.compression)),
+      one.compression === 'none' ? '' : digits(compressMicros(one.messageBytes, one.compression, BATCH_BYTES)),
       judged(medianOf(own, 'cpuMicrosPerMessage') / cpu.value, CPU),
       judged(medianOf(single, 'cpuMicrosPerMessage') / cpu.value, CPU_SINGLE),
       [own, single].map((attempts) => judged(medianOf(attempts, 'loopDelayP99Ms'), LOOP_DELAY_MS)).join(', '),
@@ -130,19 +107,8 @@ export function modes(clients: readonly string[], sent: 'many' | 'one'): string 
     .map((client) => {
       const missing = missingReason(client)
       if (missing !== undefined) return `- ${client}: not measured: ${missing}`
-      const { producing, calls } = producingMode(client)
+      const { producing, calls } = modeOf(client)
       return `- ${client}: ${producing}${sent === 'many' ? `; ${calls}` : ''}`
     })
   return `All with acks all.\n\n${lines.join('\n')}`
-}
-
-function medianOf(
-  attempts: CaseResults extends Map<string, infer Attempts> ? Attempts : never,
-  field: keyof ProduceMeasurement,
-): number {
-  return median(succeeded(attempts).map((measured) => measured[field]))
-}
-
-function coresOf(attempts: Parameters<typeof medianOf>[0]): { clientCores: number; brokerCores: number } {
-  return { clientCores: medianOf(attempts, 'clientCores'), brokerCores: medianOf(attempts, 'brokerCores') }
 }

@@ -1,6 +1,6 @@
 import { startBroker, type BenchBroker, type Keep } from '../brokers.ts'
 import { OWN } from '../clients/registry.ts'
-import { BROKER_WARMUP_SECONDS, CALLS_IN_FLIGHT, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
+import { BATCH_BYTES, BROKER_WARMUP_SECONDS, CALLS_IN_FLIGHT, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { runClient, type Attempt } from '../run-client.ts'
 import { connectTopics, type Topics } from '../topics.ts'
@@ -77,6 +77,7 @@ export function produceOnce(session: Session, load: FullLoad): Promise<Attempt<P
       bootstrapServers: session.broker.bootstrapServers,
       brokerPid: session.broker.pid,
       lingerMs: LINGER_MS,
+      batchBytes: BATCH_BYTES,
       warmupMs: seconds * WARMUP_TIME_SHARE * 1000,
       measureMs: seconds * 1000,
     })

@@ -1,4 +1,8 @@
+import type { BrokerKind } from '../options.ts'
 import { digits } from '../table.ts'
+
+/** Threads that a broker can keep busy. */
+export const BROKER_THREADS: Readonly<Record<BrokerKind, number>> = { embedded: 1, real: Infinity }
 
 /** From this share of what there is on, it counts as used up: samples are taken at 10 ms, and both sides wait for each other. */
 const BUSY = 0.9

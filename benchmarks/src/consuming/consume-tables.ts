@@ -1,0 +1,102 @@
+import { cpus } from 'node:os'
+import { missingReason, modeOf, OWN, OWN_SINGLE } from '../clients/registry.ts'
+import { bestPeer, coresOf, medianOf, type PerClient } from '../comparison.ts'
+import { FILL_BATCH_BYTES } from '../limits.ts'
+import type { BrokerKind } from '../options.ts'
+import { sizeText, type Case } from '../producing/cases.ts'
+import { decompressMicros } from '../producing/codec-floor.ts'
+import { BROKER_THREADS, judged, judgedUnless, limitOf, type Wanted } from '../producing/verdict.ts'
+import { succeeded } from '../run-client.ts'
+import { digits, markdownTable, megabytes, thousands, type Row } from '../table.ts'
+import type { ConsumeMeasurement } from '../workload.ts'
+
+/** The figures that were asked for: batches against the best peer of the row, `for await` against @platformatic/kafka. */
+const RATE: Wanted = { least: 1.5 }
+const CPU: Wanted = { most: 1 / 3 }
+const RECORDS_RATE: Wanted = { least: 3 }
+const RECORDS_PEER = 'platformatic'
+
+export type ConsumeResults = ReadonlyMap<Case, PerClient<ConsumeMeasurement>>
+
+/** The verdicts in one table, then all figures in one for each size, then how each client hands out. */
+export function consumeTables(results: ConsumeResults, kind: BrokerKind, clients: readonly string[]): string {
+  const sizes = [...new Set([...results.keys()].map(({ messageBytes }) => messageBytes))]
+  const details = sizes.map((bytes) => {
+    const ofSize = [...results].filter(([{ messageBytes }]) => messageBytes === bytes)
+    return `### Consuming ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
+  })
+  return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients)].join('\n\n')
+}
+
+export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: number): string {
+  const head = [
+    'row',
+    'best peer, messages/s',
+    '`batches()` ÷ it, ≥ 1.5',
+    'best peer, µs',
+    'codec alone, µs',
+    '`batches()`, µs',
+    '÷ best, ≤ 1/3',
+    `\`for await\` ÷ ${RECORDS_PEER}, ≥ 3`,
+    'limit',
+  ]
+  const rows = [...results].map(([one, perClient]): Row => {
+    const rate = bestPeer(perClient, 'messagesPerSecond', (a, b) => a > b)
+    const cpu = bestPeer(perClient, 'cpuMicrosPerMessage', (a, b) => a < b)
+    const own = perClient.get(OWN) ?? []
+    const single = perClient.get(OWN_SINGLE) ?? []
+    const limits = [own, single].map((attempts) => limitOf(coresOf(attempts), cores, BROKER_THREADS[kind]))
+    const recordsPeer = medianOf(perClient.get(RECORDS_PEER) ?? [], 'messagesPerSecond')
+    return [
+      `${sizeText(one.messageBytes)}, ${one.compression}, ${one.partitions}`,
+      `${thousands(rate.value)} ${rate.client}`,
+      judgedUnless(limits[0]!, medianOf(own, 'messagesPerSecond') / rate.value, RATE),
+      `${digits(cpu.value)} ${cpu.client}`,
+      one.compression === 'none' ? '' : digits(decompressMicros(one.messageBytes, one.compression, FILL_BATCH_BYTES)),
+      digits(medianOf(own, 'cpuMicrosPerMessage')),
+      judged(medianOf(own, 'cpuMicrosPerMessage') / cpu.value, CPU),
+      judgedUnless(limits[1]!, medianOf(single, 'messagesPerSecond') / recordsPeer, RECORDS_RATE),
+      limits.join(', '),
+    ]
+  })
+  return markdownTable(head, rows)
+}
+
+const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
+that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were; \`limit\` is of \`batches()\`
+and of \`for await\`. \`codec alone\` is what decompressing full batches costs by itself per message, which no client can do without: where it is more than a third of the
+best peer's CPU, a third is out of reach.`
+
+function detailTable(results: readonly (readonly [Case, PerClient<ConsumeMeasurement>])[]): string {
+  const head = ['codec, partitions, client', 'messages/s', 'CPU µs/message', 'client, cores', 'broker, cores', 'peak RSS MB']
+  const rows = results.flatMap(([{ compression, partitions }, perClient]) =>
+    [...perClient].map(([client, attempts]): Row => {
+      const name = `${compression}, ${partitions}, ${client}`
+      const failed = attempts.length - succeeded(attempts).length
+      if (failed === attempts.length) return [`${name} (failed)`, ...Array.from({ length: head.length - 1 }, () => '–')]
+      const { clientCores, brokerCores } = coresOf(attempts)
+      return [
+        failed === 0 ? name : `${name} (${failed} of ${attempts.length} runs failed)`,
+        thousands(medianOf(attempts, 'messagesPerSecond')),
+        digits(medianOf(attempts, 'cpuMicrosPerMessage')),
+        clientCores.toFixed(2),
+        brokerCores.toFixed(2),
+        megabytes(medianOf(attempts, 'peakRssBytes')),
+      ]
+    }),
+  )
+  return markdownTable(head, rows)
+}
+
+/** How each client hands out what it reads, and which could not be measured. */
+export function modes(clients: readonly string[]): string {
+  const lines = clients
+    .filter((client) => client !== 'java')
+    .map((client) => `- ${client}: ${notMeasured(client) ?? modeOf(client).consuming}`)
+  return lines.join('\n')
+}
+
+function notMeasured(client: string): string | undefined {
+  const missing = missingReason(client)
+  return missing === undefined ? undefined : `not measured: ${missing}`
+}
