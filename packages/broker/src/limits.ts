@@ -8,6 +8,12 @@ export const QUEUED_REQUESTS_MAX = 32
 export const QUEUED_REQUEST_BYTES_MAX: number = 4 * 1024 * 1024
 /** No further request of a connection is handled while this many reply bytes wait for a slow reader. */
 export const UNSENT_REPLY_BYTES_MAX: number = 8 * 1024 * 1024
+/** What a Fetch reads from disk goes into pieces of memory of this size, which are used again; a partition's usual `max.partition.fetch.bytes`. */
+export const READ_SLAB_BYTES: number = 1024 * 1024
+/** A smaller read has memory of its own, unless a slab that is in use already has room for it. */
+export const READ_SLAB_MIN_READ_BYTES: number = 64 * 1024
+/** Slabs that are kept for the next replies. */
+export const READ_SLABS_KEPT = 8
 /** Connections that a broker accepts at the same time; further ones are closed at once (`max.connections` is unbounded in Kafka). */
 export const CONNECTIONS_MAX = 10_000
 /** `CreateTopics` and `CreatePartitions`: partitions of one topic. */

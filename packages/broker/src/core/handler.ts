@@ -30,6 +30,8 @@ export interface RequestContext {
   readonly version: number
   readonly clientId: string | null
   readonly connection: ConnectionInfo
+  /** `action` runs once the reply's bytes are with the operating system, so that nobody looks at them any more; never if they do not get there. */
+  whenSent(action: () => void): void
 }
 
 /**

@@ -23,6 +23,8 @@ class Bench {
   readonly sent: number[] = []
   readonly handled: number[] = []
   readonly contexts: RequestContext[] = []
+  /** What the session wants to know of each reply's way out. */
+  readonly sentCallbacks: Array<(() => void) | undefined> = []
   unsentBytes = 0
   paused = false
   channelClosed = false
@@ -43,7 +45,10 @@ class Bench {
     }
     const unsentBytes = (): number => this.unsentBytes
     const channel = {
-      write: (chunks: readonly Buffer[]) => void this.sent.push(Buffer.concat(chunks).readInt32BE(4)),
+      write: (chunks: readonly Buffer[], sent?: () => void) => {
+        this.sent.push(Buffer.concat(chunks).readInt32BE(4))
+        this.sentCallbacks.push(sent)
+      },
       close: () => void (this.channelClosed = true),
       pause: () => void (this.paused = true),
       resume: () => void (this.paused = false),
@@ -198,6 +203,20 @@ test('a handler that throws cuts the connection and is reported as our defect', 
   unsubscribe('millrace.broker.request.failed', listen)
   expect(failures).toMatchObject([{ api: 'Heartbeat', version: 4, error: { message: 'boom' } }])
   expect(bench.channelClosed).toBe(true)
+})
+
+test('handlers learn when their reply was sent, be it at once or late', () => {
+  const late = new Deferred<HeartbeatResponse>()
+  const bench = new Bench((generation) => (generation === 2 ? late : reply(0)))
+  const done: number[] = []
+  bench.send(1)
+  expect(bench.sentCallbacks).toEqual([undefined])
+  bench.send(2)
+  bench.contexts[1]!.whenSent(() => done.push(2))
+  bench.turns.run(() => late.complete(reply(0)))
+  expect(done).toEqual([])
+  bench.sentCallbacks[1]!()
+  expect(done).toEqual([2])
 })
 
 test('handlers learn who asks, and when the connection ends', () => {

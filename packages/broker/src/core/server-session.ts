@@ -15,7 +15,7 @@ import type { ApiRouter } from './api-router.ts'
 import type { BrokerEvents } from './broker-events.ts'
 import type { Timer } from './clock.ts'
 import { Deferred } from './deferred.ts'
-import { NO_RESPONSE, type AnyHandler, type ConnectionInfo } from './handler.ts'
+import { NO_RESPONSE, type AnyHandler, type ConnectionInfo, type RequestContext } from './handler.ts'
 import type { BrokerServices } from './services.ts'
 import type { Turns } from './turns.ts'
 
@@ -25,8 +25,8 @@ const UNREAD_API_VERSIONS: ApiVersionsRequest = { clientSoftwareName: '', client
 
 /** The other end of a session: a socket in src/io, a pipe in tests. */
 export interface ClientChannel {
-  /** Sends the chunks in order. They are not changed afterwards. */
-  write(chunks: readonly Buffer[]): void
+  /** Sends the chunks in order. They are not changed until `sent`, which says that they are looked at no more: a channel need not call it. */
+  write(chunks: readonly Buffer[], sent?: () => void): void
   /** Ends the connection after what was written. */
   close(): void
   /** Stops and restarts the input; a channel without them is never held back. */
@@ -51,6 +51,16 @@ export interface Session {
 export interface EndableSession extends Session {
   /** Ends the connection after what was written. */
   close(reason: string): void
+}
+
+/** A request on its way to its reply. */
+interface Exchange {
+  readonly handler: AnyHandler
+  readonly header: RequestHeader
+  /** Null unless a test stepped in. */
+  intercepted: Interception | null
+  /** Of the handler: its reply was sent. */
+  sent: (() => void) | undefined
 }
 
 export interface SessionDependencies {
@@ -220,35 +230,37 @@ export class ServerSession implements EndableSession, ConnectionInfo {
 
   #answer(handler: AnyHandler, header: RequestHeader, request: unknown, arrival: number): void {
     const services = this.#services
-    const context = {
+    const exchange: Exchange = { handler, header, intercepted: null, sent: undefined }
+    const context: RequestContext = {
       broker: services,
       now: services.clock.now(),
       version: header.apiVersion,
       clientId: header.clientId,
       connection: this,
+      whenSent: (action) => void (exchange.sent = action),
     }
-    let intercepted: Interception | null = null
     let reply: unknown
     try {
-      if (this.#door.isOpen) intercepted = this.#door.intercept({ handler, header, request, context, arrival })
-      reply = intercepted === null ? handler.handle(request, context) : intercepted.handle()
+      if (this.#door.isOpen) exchange.intercepted = this.#door.intercept({ handler, header, request, context, arrival })
+      reply = exchange.intercepted === null ? handler.handle(request, context) : exchange.intercepted.handle()
     } catch (error) {
       return this.#fail(handler, header, error)
     }
     if (reply === NEVER_ANSWERED) return this.#hearNoMore()
-    if (!(reply instanceof Deferred)) return this.#finish(handler, header, reply, intercepted)
+    if (!(reply instanceof Deferred)) return this.#finish(exchange, reply)
     this.#parked = true
     reply.onComplete((value: unknown) => {
       this.#parked = false
       if (this.#closed) return
-      this.#finish(handler, header, value, intercepted)
+      this.#finish(exchange, value)
       this.#turns.after(this.#pump)
     })
   }
 
-  #finish(handler: AnyHandler, header: RequestHeader, reply: unknown, intercepted: Interception | null): void {
+  #finish(exchange: Exchange, reply: unknown): void {
+    const { intercepted } = exchange
     if (reply === NO_RESPONSE) intercepted?.unanswered()
-    else this.#send(handler, header, reply, intercepted)
+    else this.#send(exchange, reply)
     const throttleTimeMs = intercepted?.throttleTimeMs ?? 0
     if (throttleTimeMs > 0 && !this.#closed) this.#muteFor(throttleTimeMs)
   }
@@ -268,7 +280,7 @@ export class ServerSession implements EndableSession, ConnectionInfo {
     this.#dropQueued()
   }
 
-  #send(handler: AnyHandler, header: RequestHeader, reply: unknown, intercepted: Interception | null): void {
+  #send({ handler, header, intercepted, sent }: Exchange, reply: unknown): void {
     if (this.#closed) return
     let chunks: Buffer[]
     try {
@@ -276,7 +288,8 @@ export class ServerSession implements EndableSession, ConnectionInfo {
     } catch (error) {
       return this.#fail(handler, header, error)
     }
-    if (intercepted === null) return this.#channel.write(chunks)
+    // What a test stepped into may keep the bytes, or send them later.
+    if (intercepted === null) return this.#channel.write(chunks, sent)
     const delivery = intercepted.deliver(chunks)
     if (delivery.chunks.length > 0) this.#channel.write(delivery.chunks)
     if (delivery.cut !== null) this.close(delivery.cut)

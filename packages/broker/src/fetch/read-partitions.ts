@@ -7,6 +7,7 @@ import type {
   SnapshotId,
 } from '@millrace/protocol/apis/fetch'
 import type { Partition, Topic, TopicRegistry } from '../core/topic-registry.ts'
+import type { ReadTarget } from '../storage/read-memory.ts'
 import { checkLeaderEpoch } from './leader-epoch-check.ts'
 import type { FetchTarget } from './fetch-target.ts'
 
@@ -44,7 +45,12 @@ export interface FetchedPartitions {
  * Reads what a fetch asks for, under Kafka's size rules: in total at most `maxBytes` and per partition at most what it asked for, but
  * from the first partition that has any, at least one batch (KIP-74). `ReplicaManager.readFromLog`.
  */
-export function readPartitions(topics: TopicRegistry, targets: readonly FetchTarget[], limits: FetchLimits): FetchedPartitions {
+export function readPartitions(
+  topics: TopicRegistry,
+  targets: readonly FetchTarget[],
+  limits: FetchLimits,
+  memory: ReadTarget,
+): FetchedPartitions {
   const data: PartitionData[] = []
   let left = limits.maxBytes
   let recordBytes = 0
@@ -57,7 +63,7 @@ export function readPartitions(topics: TopicRegistry, targets: readonly FetchTar
       data.push(errorData(target, unknownPartition(topic, limits.version)))
       continue
     }
-    const result = readOne(partition, target, limits, left, recordBytes === 0)
+    const result = readOne(partition, target, limits, left, recordBytes === 0, memory)
     recordBytes += result.data.records!.length
     left = Math.max(0, left - result.data.records!.length)
     if (result.urgent) urgent = true
@@ -76,6 +82,7 @@ function readOne(
   limits: FetchLimits,
   left: number,
   minOneBatch: boolean,
+  memory: ReadTarget,
 ): { data: PartitionData; urgent: boolean } {
   const refusal = leaderError(partition, target, limits)
   if (refusal !== ErrorCode.NONE) return { data: epochErrorData(partition, target, refusal, limits), urgent: true }
@@ -95,6 +102,7 @@ function readOne(
       maxBytes: Math.min(target.maxBytes, left),
       minOneBatch,
       upperBound: limits.readCommitted ? log.lastStableOffset : log.highWatermark,
+      target: memory,
     })
     data.records = read.records
     return { data, urgent: read.hasMore }

@@ -22,6 +22,7 @@ import {
   type FetchedPartitions,
 } from '../fetch/read-partitions.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { ReadLease } from '../storage/read-memory.ts'
 
 const READ_COMMITTED = 1
 /** From here on requests name topics by their id. */
@@ -115,10 +116,12 @@ export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
       nodeId: broker.nodeId,
       formerLeaders: NONE_ELECTED,
     }
-    const fetched = readPartitions(broker.topics, plan.targets, limits)
+    const lease = broker.fetches.memory.lease()
+    const fetched = readPartitions(broker.topics, plan.targets, limits, lease)
     const minBytes = Math.min(request.minBytes, maxBytes)
+    context.whenSent(() => lease.release())
     if (fetched.urgent || fetched.recordBytes >= minBytes || request.maxWaitMs <= 0) return respond(plan, fetched, context, now)
-    const waiting = new WaitingFetch(plan, limits, minBytes, context)
+    const waiting = new WaitingFetch(plan, limits, minBytes, lease, context)
     if (waiting.logs.length === 0) return respond(plan, fetched, context, now)
     waiting.parkUntil(now + request.maxWaitMs)
     return waiting.reply
@@ -136,13 +139,17 @@ class WaitingFetch implements Parked {
   readonly #plan: FetchPlan
   readonly #limits: FetchLimits
   readonly #minBytes: number
+  /** Of the reply; what the first look read into it is not sent. */
+  readonly #lease: ReadLease
   readonly #context: RequestContext
   #forgetConnection: (() => void) | null = null
 
-  constructor(plan: FetchPlan, limits: FetchLimits, minBytes: number, context: RequestContext) {
+  constructor(plan: FetchPlan, limits: FetchLimits, minBytes: number, lease: ReadLease, context: RequestContext) {
     this.#plan = plan
     this.#limits = limits
     this.#minBytes = minBytes
+    this.#lease = lease
+    lease.release()
     this.#context = context
     for (const target of plan.targets) {
       const log = findTopic(context.broker.topics, target, limits.version)?.partitions[target.partition]?.log
@@ -173,7 +180,8 @@ class WaitingFetch implements Parked {
   finish(now: number): void {
     this.#forgetConnection?.()
     const limits = { ...this.#limits, formerLeaders: this.#formerLeaders() }
-    const fetched = readPartitions(this.#context.broker.topics, this.#plan.targets, limits)
+    const { broker } = this.#context
+    const fetched = readPartitions(broker.topics, this.#plan.targets, limits, this.#lease)
     this.reply.complete(respond(this.#plan, fetched, this.#context, now))
   }
 

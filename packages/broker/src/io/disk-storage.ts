@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ReadTarget } from '../storage/read-memory.ts'
 import { StorageError, type Storage, type StorageFile } from '../storage/storage.ts'
 
 export interface DiskStorageOptions {
@@ -143,10 +144,10 @@ class DiskFile implements StorageFile {
     this.#size = Math.max(this.#size, position + bytes.length)
   }
 
-  read(position: number, length: number): Buffer {
+  read(position: number, length: number, memory?: ReadTarget): Buffer {
     const wanted = Math.min(length, this.#contiguousFrom(position))
     if (wanted <= 0) return Buffer.alloc(0)
-    const target = Buffer.allocUnsafeSlow(wanted)
+    const target = memory === undefined ? Buffer.allocUnsafeSlow(wanted) : memory.take(wanted)
     return attempt('read', this.path, () => {
       let filled = 0
       while (filled < wanted) {

@@ -78,15 +78,12 @@ export class TcpListener {
 
 function channelOf(socket: Socket): ClientChannel {
   return {
-    write(chunks) {
-      const [first] = chunks
-      if (first !== undefined && chunks.length === 1) {
-        socket.write(first)
-        return
-      }
+    write(chunks, sent) {
+      const last = chunks.length - 1
+      const written = sent === undefined ? undefined : (error?: Error | null): void => void (error ?? sent())
       // One system call for all of them.
       socket.cork()
-      for (const chunk of chunks) socket.write(chunk)
+      for (const [index, chunk] of chunks.entries()) socket.write(chunk, index === last ? written : undefined)
       socket.uncork()
     },
     close: () => socket.end(),

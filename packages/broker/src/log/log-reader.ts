@@ -1,5 +1,6 @@
 import { BATCH_HEADER_BYTES, batchBytes, lastOffset } from '@millrace/records/internal'
 import { LOCATE_CHUNK_BYTES, READ_HINTS_PER_LOG } from '../limits.ts'
+import type { ReadTarget } from '../storage/read-memory.ts'
 import { BatchScanner } from './batch-scanner.ts'
 import type { Segment } from './segment.ts'
 
@@ -11,10 +12,12 @@ export interface ReadRequest {
   readonly minOneBatch: boolean
   /** Offsets from here on are not returned. Default: the high watermark. */
   readonly upperBound?: number
+  /** Where the bytes may be put. Default: memory of their own. */
+  readonly target?: ReadTarget
 }
 
 export interface LogRead {
-  /** Whole batches, the first of which holds the requested offset. A view, or a buffer of its own; never changed afterwards. */
+  /** Whole batches, the first of which holds the requested offset. A view, or memory of its own or of the `target`; never changed by the log. */
   readonly records: Buffer
   /** The offset after the last of the batches; the requested offset when there is none. */
   readonly nextOffset: number
@@ -47,16 +50,16 @@ export class LogReader {
 
   /** `end` is the log end offset; nothing from `upperBound` on is returned. */
   read(request: ReadRequest, upperBound: number, end: number): LogRead {
-    const { offset, maxBytes } = request
+    const { offset, maxBytes, target } = request
     const place = offset < upperBound ? this.#locate(offset) : null
     if (place === null) return { records: NO_RECORDS, nextOffset: offset, hasMore: false }
     const { segment, position } = place
     const available = segment.size - position
-    let chunk = segment.file.read(position, Math.min(available, Math.max(maxBytes, BATCH_HEADER_BYTES)))
+    let chunk = segment.file.read(position, Math.min(available, Math.max(maxBytes, BATCH_HEADER_BYTES)), target)
     const first = batchBytes(chunk, 0)
     if (first > maxBytes) {
       if (!request.minOneBatch) return { records: NO_RECORDS, nextOffset: offset, hasMore: true }
-      if (first > chunk.length) chunk = segment.file.read(position, first)
+      if (first > chunk.length) chunk = segment.file.read(position, first, target)
     }
     const limit = Math.min(chunk.length, Math.max(maxBytes, first))
     const last = upperBound < end ? lastBatchBelow(chunk, limit, upperBound) : lastWholeBatch(chunk, limit)

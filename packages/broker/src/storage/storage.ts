@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import type { ReadTarget } from './read-memory.ts'
 
 /**
  * Where a broker keeps its files. Every call is synchronous: the state machines above it see one storage operation as
@@ -38,9 +39,9 @@ export interface StorageFile {
   /**
    * Up to `length` bytes from `position` on; fewer at the end of the file and where handing out more would need a copy, but never less than
    * the rest of the piece that was appended there. The bytes may be a view that stays valid and unchanged: `append` and
-   * `truncate` never touch it.
+   * `truncate` never touch it. With a `target`, bytes that have to be copied are put there.
    */
-  read(position: number, length: number): Buffer
+  read(position: number, length: number, target?: ReadTarget): Buffer
   /** Cuts the file to `size` bytes; never extends it. */
   truncate(size: number): void
   /** Makes the content survive a power failure before it returns. */
