@@ -122,7 +122,11 @@ export class Connection {
     this.#connectAt = Infinity
     this.#setupDeadline = now + setupTimeoutMs
     this.#isConnecting = true
+    const session = this.#session
     this.#transport = environment.connect(endpoint, {
+      get room() {
+        return session.room
+      },
       onConnect: () => {
         const now = environment.clock.now()
         this.#isConnecting = false

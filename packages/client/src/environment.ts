@@ -13,8 +13,10 @@ export interface Timer {
 /** What a transport tells its owner. After `onClose` it says nothing more. */
 export interface TransportHandler {
   onConnect(): void
-  /** The chunk is the handler's during the call only: its memory is read into again. */
+  /** The chunk is the handler's during the call only: its memory is read into again, unless it is of `room`. */
   onData(chunk: Buffer): void
+  /** Where the handler would have the next bytes, if it cares: a transport may read straight into it, and then hands that to `onData`. */
+  readonly room?: Buffer | null
   /** Follows a `write` that returned false, as soon as there is room again. */
   onDrain(): void
   /** The connection failed, or is at its end (`null`: the other side closed it in order). */

@@ -25,6 +25,38 @@ function split(splitter: FrameSplitter, chunks: readonly Buffer[]): string[] {
 }
 
 describe('FrameSplitter', () => {
+  it('gives the same frames when long ones are read straight into their memory', () => {
+    const sizes = fc.array(fc.oneof(fc.nat(50), fc.integer({ min: 30_000, max: 300_000 })), { maxLength: 8 })
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.infiniteStream(fc.integer({ min: 1, max: 70_000 })),
+        fc.nat(400_000),
+        (frames, steps, reserveBytes) => {
+          const bodies = frames.map((size, index) => Buffer.alloc(size, `frame ${index} `))
+          const stream = Buffer.concat(bodies.map(framed))
+          const splitter = new FrameSplitter(1_000_000, { reserveBytes, reusesChunks: true })
+          const common = Buffer.alloc(64 * 1024)
+          const got: Buffer[] = []
+          let direct = 0
+          for (let position = 0; position < stream.length;) {
+            const { room } = splitter
+            const memory = room ?? common
+            const count = stream.copy(memory, 0, position, position + Math.min(steps.next().value, memory.length))
+            if (room !== null) direct++
+            splitter.push(memory.subarray(0, count), (frame) => got.push(frame))
+            position += count
+          }
+          expect(got.map(({ length }) => length)).toEqual(frames)
+          expect(got.every((frame, index) => frame.equals(bodies[index]!))).toBe(true)
+          expect(splitter.room).toBeNull()
+          if (frames.some((size) => size > 150_000) && reserveBytes > 300_000) expect(direct).toBeGreaterThan(0)
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
   it('gives the same frames however the stream is cut', () => {
     const bodies = fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 12 })
     fc.assert(

@@ -1,5 +1,5 @@
 import { ProtocolError } from './kafka-error.ts'
-import { DEFAULT_FRAME_RESERVE_BYTES } from './limits.ts'
+import { DEFAULT_FRAME_RESERVE_BYTES, DIRECT_READ_BYTES_MIN } from './limits.ts'
 
 const LENGTH_BYTES = 4
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -43,6 +43,15 @@ export class FrameSplitter {
   }
 
   /**
+   * Where the next bytes belong, all of which are of one frame; null between frames, or when so few are missing that a read into it would
+   * leave behind what follows. Whoever reads into it pushes what it has read, and saves a copy of it.
+   */
+  get room(): Buffer | null {
+    if (this.#size - this.#filled < DIRECT_READ_BYTES_MIN || this.#filled === this.#frame.length) return null
+    return this.#frame.subarray(this.#filled)
+  }
+
+  /**
    * Takes the next chunk and calls `onFrame` for each frame that it completes. After it has thrown, what follows in the
    * stream cannot be told apart any more: close the connection.
    *
@@ -83,7 +92,7 @@ export class FrameSplitter {
     const end = Math.min(chunk.length, position + this.#size - this.#filled)
     const filled = this.#filled + end - position
     if (filled > this.#frame.length) this.#grow(filled)
-    chunk.copy(this.#frame, this.#filled, position, end)
+    if (!this.#isInPlace(chunk)) chunk.copy(this.#frame, this.#filled, position, end)
     this.#filled = filled
     if (filled < this.#size) return end
     const frame = this.#frame
@@ -92,6 +101,11 @@ export class FrameSplitter {
     this.#filled = 0
     onFrame(frame)
     return end
+  }
+
+  /** Whether it was read into `room`. */
+  #isInPlace(chunk: Buffer): boolean {
+    return chunk.buffer === this.#frame.buffer && chunk.byteOffset === this.#frame.byteOffset + this.#filled
   }
 
   /** Never beyond the frame's own size, so that a complete frame fills its memory exactly. */

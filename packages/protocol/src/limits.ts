@@ -19,3 +19,6 @@ export const MAX_STRING_BYTES = 0x7fff
 
 /** How much memory the splitter gives an announced frame before its bytes have come. */
 export const DEFAULT_FRAME_RESERVE_BYTES: number = 1024 * 1024
+
+/** A frame of which less is missing is not read into directly: a read into common memory brings what follows it as well. */
+export const DIRECT_READ_BYTES_MIN: number = 32 * 1024

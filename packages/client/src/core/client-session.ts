@@ -126,6 +126,11 @@ export class ClientSession<Owner> {
   }
 
   /** The memory of `chunk` may be used again afterwards. */
+  /** Where the next bytes would be best read into; null when that makes no difference. */
+  get room(): Buffer | null {
+    return this.#splitter.room
+  }
+
   received(chunk: Buffer, now: number): void {
     if (this.#state === 'closed' || this.#state === 'connecting') return
     const firstBytes = this.#hasReceived ? null : chunk

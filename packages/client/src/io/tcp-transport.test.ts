@@ -38,14 +38,26 @@ interface Recorded {
   readonly drained: () => number
 }
 
-function open(host: string, port: number, resolver?: Resolver): Recorded {
+function open(
+  host: string,
+  port: number,
+  resolver?: Resolver,
+  room?: () => Buffer | null,
+  onChunk?: (chunk: Buffer) => void,
+): Recorded {
   const connected = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<Error | null>()
   const chunks: Buffer[] = []
   let drains = 0
   const handler: TransportHandler = {
     onConnect: connected.resolve,
-    onData: (chunk) => chunks.push(chunk),
+    get room() {
+      return room?.() ?? null
+    },
+    onData: (chunk) => {
+      chunks.push(Buffer.from(chunk))
+      onChunk?.(chunk)
+    },
     onDrain: () => drains++,
     onClose: closed.resolve,
   }
@@ -175,4 +187,30 @@ test('what was written in the turn of the end still leaves', async () => {
   transport.write([Buffer.from('the last '), Buffer.from('words')])
   transport.destroy()
   expect(await arrived.promise).toBe('the last words')
+})
+
+test('reads straight into the memory that its owner would have the next bytes in', async () => {
+  const long = Buffer.alloc(300_000, 'direct ')
+  const port = await listen((socket) => socket.end(Buffer.concat([Buffer.from('first'), long])))
+  const memory = Buffer.alloc(long.length)
+  const places: number[] = []
+  let filled = -1
+  const { closed, received } = open(
+    '127.0.0.1',
+    port,
+    undefined,
+    () => (filled < 0 || filled === memory.length ? null : memory.subarray(filled)),
+    (chunk) => {
+      // The first read is of common memory, whatever it brings.
+      if (filled < 0) filled = 0
+      else if (chunk.buffer === memory.buffer) {
+        places.push(chunk.byteOffset - memory.byteOffset)
+        filled += chunk.length
+      }
+    },
+  )
+  expect(await closed).toBeNull()
+  expect(received().equals(Buffer.concat([Buffer.from('first'), long]))).toBe(true)
+  expect(places.length).toBeGreaterThan(0)
+  expect(places[0]).toBe(0)
 })

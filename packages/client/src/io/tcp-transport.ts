@@ -27,8 +27,10 @@ export class TcpTransport implements Transport {
   #isDestroyed = false
   #isCorked = false
   readonly #memory: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
-  readonly #onRead = (bytes: number): boolean => {
-    if (!this.#isDestroyed) this.#handler.onData(this.#memory.subarray(0, bytes))
+  /** Where the next read goes. */
+  readonly #nextMemory = (): Buffer => (this.#isDestroyed ? null : this.#handler.room) ?? this.#memory
+  readonly #onRead = (bytes: number, memory: Uint8Array): boolean => {
+    if (!this.#isDestroyed) this.#handler.onData((memory as Buffer).subarray(0, bytes))
     return true
   }
 
@@ -82,8 +84,9 @@ export class TcpTransport implements Transport {
         port: this.#endpoint.port,
         noDelay: true,
         keepAlive: true,
-        // Memory that is read into over and over: a new piece per read, as 'data' events bring, is most of a consumer's garbage.
-        onread: { buffer: this.#memory, callback: this.#onRead },
+        // Memory that is read into over and over, or that of a long frame itself: a new piece per read, as 'data' events bring, is most of
+        // a consumer's garbage.
+        onread: { buffer: this.#nextMemory, callback: this.#onRead },
       })
     } catch (error) {
       // A broker can advertise a port that none can be; the owner is not to be called back from its own call.
