@@ -20,7 +20,7 @@ test("defaults are Java's", () => {
     maxPollIntervalMs: 300000,
     fetchMinBytes: 1,
     fetchMaxWaitMs: 500,
-    fetchMaxBytes: 52428800,
+    fetchMaxBytes: 4194304,
     maxPartitionFetchBytes: 1048576,
     maxPollRecords: 500,
     enableAutoCommit: true,

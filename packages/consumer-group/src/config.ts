@@ -3,7 +3,7 @@ import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions }
 import type { ClientOptions } from '@millrace/client'
 import type { Deserializer } from './delivery/deserializers.ts'
 import type { DecoderOptions, DeserializationErrorPolicy } from './delivery/record-decoder.ts'
-import { GROUP_ID_BYTES_MAX, MAX_TOPICS, TOPIC_NAME_LENGTH_MAX } from './limits.ts'
+import { FETCH_BYTES_DEFAULT, GROUP_ID_BYTES_MAX, MAX_TOPICS, TOPIC_NAME_LENGTH_MAX } from './limits.ts'
 import type { TopicSelection } from './membership/membership.ts'
 import {
   MEMBERSHIP_OPTION_NAMES,
@@ -30,7 +30,7 @@ export interface ConsumerOptions<Key = Buffer | null, Value = Buffer | null> ext
   readonly fetchMinBytes?: number
   /** How long the broker waits for `fetchMinBytes`. Default 500. */
   readonly fetchMaxWaitMs?: number
-  /** Per answer of a broker. Default 52428800. */
+  /** Per answer of a broker; one batch comes even if it is larger (KIP-74). Default 4194304, where Java's is 52428800. */
   readonly fetchMaxBytes?: number
   /** Per partition and answer. Default 1048576. */
   readonly maxPartitionFetchBytes?: number
@@ -120,7 +120,7 @@ export function resolveConsumerOptions(options: ConsumerOptions<never, never>): 
     autoOffsetReset: autoOffsetResetOption(options.autoOffsetReset),
     fetchMinBytes: integerOption(options, 'fetchMinBytes', 1, 0),
     fetchMaxWaitMs: integerOption(options, 'fetchMaxWaitMs', 500, 0),
-    fetchMaxBytes: integerOption(options, 'fetchMaxBytes', 52_428_800, 1),
+    fetchMaxBytes: integerOption(options, 'fetchMaxBytes', FETCH_BYTES_DEFAULT, 1),
     maxPartitionFetchBytes: integerOption(options, 'maxPartitionFetchBytes', 1_048_576, 1),
     maxPollRecords: integerOption(options, 'maxPollRecords', 500, 1),
     enableAutoCommit: booleanOption('enableAutoCommit', options.enableAutoCommit),

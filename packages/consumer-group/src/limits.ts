@@ -6,6 +6,12 @@ export const REASON_LENGTH_MAX = 255
 /** What a JoinGroup may take beyond the rebalance timeout, which the coordinator waits out itself (Java: JOIN_GROUP_TIMEOUT_LAPSE). */
 export const JOIN_TIMEOUT_LAPSE_MS = 5_000
 
+/** Default of `fetchMaxBytes`: Java's is 50 MiB, which costs twice the CPU here (docs/decisions/0010). */
+export const FETCH_BYTES_DEFAULT = 4_194_304
+
+/** One fetch is read while the next one comes: nothing is fetched of a partition while so many times `maxPartitionFetchBytes` is buffered of it. */
+export const BUFFERED_FETCHES_MAX = 1.5
+
 /** Bytes of fetched batches, over all partitions, at which nothing more is fetched. */
 export const BUFFERED_BYTES_MAX = 67_108_864
 

@@ -2,7 +2,7 @@ import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
 import type { FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
 import { UnreadableRecordError } from '../errors.ts'
-import { BUFFERED_BYTES_MAX } from '../limits.ts'
+import { BUFFERED_BYTES_MAX, BUFFERED_FETCHES_MAX } from '../limits.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
 import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { FetchSession, type FetchTarget } from './fetch-session.ts'
@@ -296,7 +296,7 @@ export class Fetcher {
   }
 
   #isFull(cursor: PartitionCursor): boolean {
-    if (cursor.bufferedBytes * 2 >= this.#settings.maxPartitionFetchBytes) return true
+    if (cursor.bufferedBytes >= this.#settings.maxPartitionFetchBytes * BUFFERED_FETCHES_MAX) return true
     return this.#bufferedBytes >= BUFFERED_BYTES_MAX && cursor.bufferedBytes > 0
   }
 
