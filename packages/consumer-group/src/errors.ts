@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 import type { ConsumerRecord } from './consumer-record.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
@@ -155,18 +156,4 @@ export function notSubscribed(): KafkaError {
 /** Java: subscription to topics, partitions and pattern are mutually exclusive. */
 export function mixedSubscription(call: string, other: string): KafkaError {
   return new KafkaError('MIXED_SUBSCRIPTION', `${call}: the consumer ${other}; call unsubscribe first, and await it`)
-}
-
-export function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('UNEXPECTED_ERROR', messageOf(error), { cause: error })
-}
-
-/** What an error says; of whatever else was thrown, its text, which even to ask for may throw. */
-export function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error)
-  } catch {
-    return 'something that cannot be shown'
-  }
 }

@@ -1,7 +1,7 @@
-import { KafkaError } from '@millrace/protocol'
 import type { ClusterClient, Environment } from '@millrace/client/internal'
 import { initProducerIdApi } from '@millrace/protocol/apis/init-producer-id'
 import { produceApi, type ProduceResponse } from '@millrace/protocol/apis/produce'
+import { asKafkaError } from '@millrace/protocol/internal'
 import type { Accumulator } from './accumulator.ts'
 import { Compressor } from './compressor.ts'
 import type { ProducerConfig } from './config.ts'
@@ -146,10 +146,4 @@ function connectionsOf(cluster: ClusterClient): number {
   let count = 0
   for (const node of cluster.nodes.keys()) for (const role of [PRODUCE_ROLE, undefined]) if (cluster.isReady(node, role)) count++
   return count
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new KafkaError('UNEXPECTED_ERROR', message, { cause: error })
 }

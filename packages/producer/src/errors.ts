@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 
 /** The record alone is larger than an option allows. Code `RECORD_TOO_LARGE`, never retriable. */
 export class RecordTooLargeError extends KafkaError {
@@ -83,8 +84,7 @@ export function producerClosed(): KafkaError {
 
 /** The user's partitioner threw. */
 export function partitionerFailed(topic: string, cause: unknown): KafkaError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new KafkaError('PARTITIONER_FAILED', `record for ${topic}: the partitioner threw: ${reason}`, { cause })
+  return new KafkaError('PARTITIONER_FAILED', `record for ${topic}: the partitioner threw: ${messageOf(cause)}`, { cause })
 }
 
 /** What a batch fails with that `close` gave up. */

@@ -1,4 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 import { Acknowledgement } from './acknowledgement.ts'
 import type { ProducerConfig } from './config.ts'
 import { SerializationError } from './errors.ts'
@@ -129,7 +130,7 @@ function serialized(
   try {
     bytes = serializer(data, topic, headers)
   } catch (cause) {
-    throw new SerializationError(topic, field, cause instanceof Error ? cause.message : String(cause), cause)
+    throw new SerializationError(topic, field, messageOf(cause), cause)
   }
   if (typeof bytes === 'string' || bytes === null || bytes instanceof Uint8Array) return bytes
   throw new SerializationError(topic, field, `the serializer gave back ${kindOf(bytes)}, not a Uint8Array, a string or null`)

@@ -1,4 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
+import { isA, messageOf } from '@millrace/protocol/internal'
 import { TOPIC_NAME_LENGTH_MAX } from './limits.ts'
 
 /** What a key, a value or a header may be given as. Strings are written as UTF-8; `null` is Kafka's null. */
@@ -100,8 +101,8 @@ export function invalidRecord(topic: string, field: string, value: unknown, allo
 
 /** What a look at a record threw, typed: the record may be an object whose properties throw. */
 export function asRecordError(error: unknown, topic: string): KafkaError {
-  if (error instanceof KafkaError) return error
-  return new KafkaError('INVALID_RECORD', `record for ${topic}: ${error instanceof Error ? error.message : String(error)}`, {
+  if (isA(error, KafkaError)) return error
+  return new KafkaError('INVALID_RECORD', `record for ${topic}: ${messageOf(error)}`, {
     cause: error,
   })
 }

@@ -195,6 +195,13 @@ describe('a serializer that fails', () => {
       },
       /serialized: text/,
     ],
+    [
+      'throws what has no text',
+      () => {
+        throw Object.create(null)
+      },
+      /serialized: something that cannot be shown/,
+    ],
     ['gives undefined', () => undefined as never, /gave back undefined/],
     ['gives a number', () => 5 as never, /gave back a number/],
     ['gives a promise', () => Promise.resolve('') as never, /an instance of Promise/],

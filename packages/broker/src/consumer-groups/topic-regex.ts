@@ -1,4 +1,5 @@
 import { ErrorCode } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 import { RE2JS } from 're2js'
 import { TOPIC_REGEX_LENGTH_MAX } from '../limits.ts'
 import { GroupError } from './group-error.ts'
@@ -14,7 +15,7 @@ export function compileTopicRegex(regex: string): (topic: string) => boolean {
     const compiled = RE2JS.compile(regex)
     return (topic) => compiled.testExact(topic)
   } catch (error) {
-    throw invalid(regex, error instanceof Error ? error.message : String(error))
+    throw invalid(regex, messageOf(error))
   }
 }
 

@@ -5,6 +5,7 @@ import {
   decodeRequestHeader,
   encodeResponseFrame,
   FrameSplitter,
+  messageOf,
   Reader,
   type RequestHeader,
 } from '@millrace/protocol/internal'
@@ -324,8 +325,4 @@ function unsupportedVersion({ minVersion, maxVersion }: AnyHandler): ApiVersions
     finalizedFeatures: [],
     zkMigrationReady: false,
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -9,6 +9,7 @@ import {
   type ProduceResponse,
   type TopicProduceResponse,
 } from '@millrace/protocol/apis/produce'
+import { messageOf } from '@millrace/protocol/internal'
 import { compressionOf } from '@millrace/records/internal'
 import { Deferred } from '../core/deferred.ts'
 import { NO_RESPONSE, type Handler, type RequestContext } from '../core/handler.ts'
@@ -170,7 +171,7 @@ class Appends implements Parked {
   }
 
   #refused(index: number, error: unknown): PartitionProduceResponse {
-    const response = this.#failed(index, produceErrorCode(error), error instanceof Error ? error.message : String(error))
+    const response = this.#failed(index, produceErrorCode(error), messageOf(error))
     if (error instanceof LogError && error.recordErrors.length > 0) {
       response.recordErrors = error.recordErrors.map(({ index: batchIndex, message }) => ({
         batchIndex,

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { messageOf } from '@millrace/protocol/internal'
 import { randomUuid } from '../metadata/uuid.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import { DirectoryLock, isLockFile } from './directory-lock.ts'
@@ -113,7 +114,10 @@ function makeDirectory(path: string): void {
 }
 
 function unusable(path: string, what: string, error: unknown): BrokerStartError {
-  const why = error instanceof Error ? error.message : String(error)
   const remedy = REMEDIES.get((error as NodeJS.ErrnoException).code ?? '') ?? 'Choose another directory'
-  return new BrokerStartError('DATA_DIR_UNUSABLE', `cannot ${what} the data directory ${path}: ${why}. ${remedy}`, error)
+  return new BrokerStartError(
+    'DATA_DIR_UNUSABLE',
+    `cannot ${what} the data directory ${path}: ${messageOf(error)}. ${remedy}`,
+    error,
+  )
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { messageOf } from '@millrace/protocol/internal'
 import { FaultyStorage, Killed, type Fault } from '../../test/faulty-storage.ts'
 import { appendTo, batchOf, NOW, openLog, readAll } from '../../test/log-fixtures.ts'
 import { MemoryStorage } from '../storage/memory-storage.ts'
@@ -216,6 +217,6 @@ function during(what: string, check: () => void): void {
   try {
     check()
   } catch (error) {
-    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`${what}: ${messageOf(error)}`, { cause: error })
   }
 }

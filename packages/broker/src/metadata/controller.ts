@@ -1,4 +1,5 @@
 import { ErrorCode } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { checkTopicConfig, resolveTopicConfig } from '../config/topic-config.ts'
 import type { BrokerEvents } from '../core/broker-events.ts'
@@ -255,7 +256,7 @@ export class Controller {
 
   #storageFailed(what: string, error: unknown): Refusal {
     this.#deps.events.storageFailed({ what, error })
-    return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`)
+    return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `cannot ${what}: ${messageOf(error)}`)
   }
 }
 

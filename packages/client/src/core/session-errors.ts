@@ -1,4 +1,5 @@
 import { KafkaError, ProtocolError, type AnyApi } from '@millrace/protocol'
+import { messageOf } from '@millrace/protocol/internal'
 import type { Endpoint } from '../environment.ts'
 import { addressOf, ConnectionError, TimeoutError } from '../errors.ts'
 import { guessProtocol } from './negotiation.ts'
@@ -56,10 +57,9 @@ export function requestTimedOut(request: SessionRequest, endpoint: Endpoint): Ti
 }
 
 export function undecodable(request: SessionRequest, endpoint: Endpoint, cause: unknown): ProtocolError {
-  const message = cause instanceof Error ? cause.message : String(cause)
   return new ProtocolError(
     'CORRUPT_FRAME',
-    `${request.api.name} v${request.version} from ${addressOf(endpoint)}: ${message}`,
+    `${request.api.name} v${request.version} from ${addressOf(endpoint)}: ${messageOf(cause)}`,
     cause,
   )
 }
@@ -69,6 +69,5 @@ export function unencodable(api: AnyApi, cause: unknown): KafkaError {
   const isNameless = cause instanceof ProtocolError && cause.code === 'VALUE_OUT_OF_RANGE'
   if (isNameless) return new ProtocolError('VALUE_OUT_OF_RANGE', `${api.name} cannot be encoded: ${cause.message}`, cause)
   if (cause instanceof KafkaError) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return new KafkaError('REQUEST_NOT_ENCODABLE', `${api.name} cannot be encoded: ${message}`, { cause })
+  return new KafkaError('REQUEST_NOT_ENCODABLE', `${api.name} cannot be encoded: ${messageOf(cause)}`, { cause })
 }

@@ -1,10 +1,10 @@
 import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import { errorAbout, type ClusterClient } from '@millrace/client/internal'
 import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
+import { asKafkaError } from '@millrace/protocol/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
-import { asKafkaError } from '../errors.ts'
 import { Fetcher, type ClusterView, type FetchCall, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 

@@ -1,6 +1,6 @@
 import type { ClusterClient } from '@millrace/client/internal'
 import { consumerGroupHeartbeatApi, type ConsumerGroupHeartbeatRequest } from '@millrace/protocol/apis/consumer-group-heartbeat'
-import { asKafkaError } from '../errors.ts'
+import { asKafkaError } from '@millrace/protocol/internal'
 import type { EventSource } from '../events.ts'
 import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ConsumerMember } from './consumer-member.ts'

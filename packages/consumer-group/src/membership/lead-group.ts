@@ -1,5 +1,6 @@
 import { KafkaError } from '@millrace/protocol'
 import type { JoinGroupResponse } from '@millrace/protocol/apis/join-group'
+import { nameAndMessageOf } from '@millrace/protocol/internal'
 import type { Assignment, GroupMember, PartitionAssignor, RebalanceProtocol, TopicLayout } from '../assignors/assignor.ts'
 import { AssignorError } from '../assignors/assignor-error.ts'
 import { checkedAssignment } from '../assignors/check-assignment.ts'
@@ -46,8 +47,7 @@ export function assignGroup(
   try {
     decided = assignor.assign(topics, members)
   } catch (error) {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    throw new AssignorError(groupId, assignor.name, `threw ${text}`, error)
+    throw new AssignorError(groupId, assignor.name, `threw ${nameAndMessageOf(error)}`, error)
   }
   return checkedAssignment({ groupId, assignor: assignor.name }, decided, topics, members, protocol)
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@millrace/client/internal'
+import { nameAndMessageOf } from '@millrace/protocol/internal'
 import type { EventSource } from '../events.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import { RebalanceListenerError, type RebalanceCall, type RebalanceListener } from './rebalance-listener.ts'
@@ -24,7 +25,7 @@ export class RebalanceHook {
     try {
       outcome = this.#listener[name](partitions)
     } catch (error) {
-      this.#report(new RebalanceListenerError(name, partitions, `threw ${textOf(error)}`, error))
+      this.#report(new RebalanceListenerError(name, partitions, `threw ${nameAndMessageOf(error)}`, error))
       return null
     }
     return isPromise(outcome) ? this.#bounded(name, partitions, outcome) : null
@@ -40,7 +41,7 @@ export class RebalanceHook {
         try {
           await outcome
         } catch (error) {
-          this.#report(new RebalanceListenerError(name, partitions, `failed with ${textOf(error)}`, error))
+          this.#report(new RebalanceListenerError(name, partitions, `failed with ${nameAndMessageOf(error)}`, error))
         }
       })()
       void settled.then(() => {
@@ -57,8 +58,4 @@ export class RebalanceHook {
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }

@@ -1,7 +1,7 @@
 import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { asKafkaError } from '@millrace/protocol/internal'
 import { errorAbout, isRetriable, RetryPolicy, TimeoutError, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
-import { asKafkaError } from '../errors.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type ListedOffset, type OffsetQuestion } from './list-offsets.ts'

@@ -1,5 +1,5 @@
+import { messageOf } from '@millrace/protocol/internal'
 import type { ConsumerRecord, ConsumerRecordHeader } from '../consumer-record.ts'
-import { messageOf } from '../errors.ts'
 import { DEAD_LETTER_MESSAGE_BYTES_MAX, DEAD_LETTER_STACK_BYTES_MAX } from '../limits.ts'
 import type { RecordCopy } from './run-options.ts'
 

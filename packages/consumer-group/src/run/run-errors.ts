@@ -1,5 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
-import { messageOf } from '../errors.ts'
+import { messageOf } from '@millrace/protocol/internal'
 import type { TopicPartition } from '../topic-partition.ts'
 
 /** A record, or a batch from some offset on. */

@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import { asKafkaError } from '../errors.ts'
+import { asKafkaError } from '@millrace/protocol/internal'
 import { Loading } from '../fetch/record-feed.ts'
 import { RUN_QUANTUM } from '../limits.ts'
 import { DueHeap } from './due-heap.ts'

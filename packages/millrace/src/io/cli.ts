@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import type { BrokerOptions } from '@millrace/broker'
+import { messageOf } from '@millrace/protocol/internal'
 import { parseCommand, USAGE } from '../cli-arguments.ts'
 
 /** The command-line names of options that errors name by their own. */
@@ -60,10 +61,6 @@ function describe(error: unknown): string {
   const option = (error as { option?: unknown }).option
   if (typeof option !== 'string') return message
   return message.replace(option, FLAGS[option] ?? option.replace(/^config\['(.*)'\]$/, '--config $1'))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function fail(message: string): void {
