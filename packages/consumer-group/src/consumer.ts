@@ -7,7 +7,7 @@ import type { ConsumerMetrics } from './consumer-metrics.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
-import { BatchSource, RecordSource } from './delivery/item-sources.ts'
+import { AllPartitionsSource } from './delivery/item-sources.ts'
 import { Loops } from './delivery/loops.ts'
 import { PartitionsSource, type LoopOptions, type PartitionStream } from './delivery/partition-stream.ts'
 import { nodeReadable, webReadable } from './delivery/readable.ts'
@@ -122,13 +122,13 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /** As iterating the consumer itself, with options. */
   records(options: LoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    const source = new RecordSource(this.#core.delivery, this.#core.decoder)
+    const source = new AllPartitionsSource(this.#core.delivery, 'records', this.#core.decoder)
     return this.#start(source as ItemSource<ConsumerRecord<Key, Value>>, options)
   }
 
   /** The records, many of one partition at a time: at most `maxPollRecords`. A batch counts as handled as a whole. */
   batches(options: LoopOptions = {}): AsyncIterableIterator<ConsumerBatch<Key, Value>> {
-    const source: unknown = new BatchSource(this.#core.delivery)
+    const source = new AllPartitionsSource(this.#core.delivery, 'batches', null)
     return this.#start(source as ItemSource<ConsumerBatch<Key, Value>>, options)
   }
 

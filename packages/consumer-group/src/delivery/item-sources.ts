@@ -6,48 +6,26 @@ import type { Delivery } from './delivery.ts'
 import type { ItemSource } from './item-loop.ts'
 import type { RecordDecoder } from './record-decoder.ts'
 
-/** Single records of all partitions. */
-export class RecordSource implements ItemSource<unknown> {
+/** Records or batches of all partitions. */
+export class AllPartitionsSource implements ItemSource<unknown> {
   readonly #delivery: Delivery
+  readonly #items: 'records' | 'batches'
   readonly #decoder: RecordDecoder | null
+  readonly #takeRecord: () => KafkaRecord | Loading | null
 
-  constructor(delivery: Delivery, decoder: RecordDecoder | null) {
+  /** @param decoder null for batches, which decode by themselves */
+  constructor(delivery: Delivery, items: 'records' | 'batches', decoder: RecordDecoder | null) {
     this.#delivery = delivery
+    this.#items = items
     this.#decoder = decoder
+    this.#takeRecord = () => delivery.takeRecord()
   }
 
   pull(): unknown {
+    if (this.#items === 'batches') return this.#delivery.takeBatch()
     const record = this.#delivery.takeRecord()
     if (this.#decoder === null || record === null || record instanceof Loading) return record
-    return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, () => this.#delivery.takeRecord())
-  }
-
-  isOver(): boolean {
-    return false
-  }
-
-  handled(): void {
-    const cursor = this.#delivery.current
-    if (cursor === null) this.#delivery.watch.asked()
-    else this.#delivery.handled(cursor)
-  }
-
-  giveBack(): void {
-    const cursor = this.#delivery.current
-    if (cursor !== null) this.#delivery.giveBack(cursor)
-  }
-}
-
-/** Batches of all partitions. */
-export class BatchSource implements ItemSource<ConsumerBatch> {
-  readonly #delivery: Delivery
-
-  constructor(delivery: Delivery) {
-    this.#delivery = delivery
-  }
-
-  pull(): ConsumerBatch | Loading | null {
-    return this.#delivery.takeBatch()
+    return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, this.#takeRecord)
   }
 
   isOver(): boolean {
