@@ -39,12 +39,6 @@ export function topicNameOf(topic: { name?: string | null; topicId?: string }, c
   return name ?? null
 }
 
-/** What a configuration resource is, as far as faults go. */
-export function resourceTarget(resource: { readonly resourceType: number; readonly resourceName: string }): Target {
-  const { resourceType, resourceName } = resource
-  return { topic: resourceType === TOPIC_RESOURCE ? resourceName : null, partition: null, group: null }
-}
-
 /** An API whose reply has one error for all of it. */
 export function wholeErrors<Request, Response>(
   respond: (errorCode: number, request: Request, context: RequestContext) => Response,
@@ -61,10 +55,32 @@ export function wholeErrors<Request, Response>(
 export interface ItemErrors<Request, Response, Item, Answer> {
   readonly selectors: readonly Selector[]
   items(request: Request): readonly Item[]
-  target(item: Item, context: RequestContext): Target
+  target(item: NoInfer<Item>, context: RequestContext): Target
   withItems(request: Request, items: Item[]): Request
   answers(response: Response): Answer[]
   failed(item: Item, errorCode: number, context: RequestContext): Answer
+}
+
+type Kind<Item> = Pick<ItemErrors<unknown, unknown, Item, unknown>, 'selectors' | 'target'>
+
+/** Items that are ids of groups. */
+export const GROUPS: Kind<string> = {
+  selectors: ['group'],
+  target: (group) => ({ topic: null, partition: null, group }),
+}
+
+/** Items with the name of a topic. */
+export const TOPICS: Kind<{ readonly name: string }> = {
+  selectors: ['topic'],
+  target: ({ name }) => ({ topic: name, partition: null, group: null }),
+}
+
+/** Items that are configuration resources. */
+export const RESOURCES: Kind<{ readonly resourceType: number; readonly resourceName: string }> = {
+  selectors: ['topic'],
+  target: ({ resourceType, resourceName }) => {
+    return { topic: resourceType === TOPIC_RESOURCE ? resourceName : null, partition: null, group: null }
+  },
 }
 
 /** An API whose request is a list, and whose reply has an error for each item: chosen items are not served. */
@@ -144,6 +160,32 @@ export function partitionErrors<Request, Response, Topic, Partition, TopicAnswer
       return served!
     },
   }
+}
+
+/** `partitionErrors` where request and reply call their lists `topics` and `partitions` and a topic's name `name`, as most do. */
+export function namedPartitionErrors<
+  Request extends { topics: Topic[] },
+  Response extends { topics: TopicAnswer[] },
+  Topic extends { name: string; topicId?: string; partitions: Partition[] },
+  Partition,
+  TopicAnswer extends { name: string; topicId?: string; partitions: Answer[] },
+  Answer,
+>(
+  parts: Pick<
+    PartitionErrors<Request, Response, Topic, Partition, TopicAnswer, Answer>,
+    'groupOf' | 'indexOf' | 'topicAnswer' | 'failed'
+  >,
+): ErrorShape<Request, Response> {
+  return partitionErrors({
+    ...parts,
+    topics: ({ topics }) => topics,
+    withTopics: (request, topics) => ({ ...request, topics }),
+    nameOf: (topic) => topic,
+    partitions: ({ partitions }) => partitions,
+    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+    topicAnswers: ({ topics }) => topics,
+    answers: ({ partitions }) => partitions,
+  })
 }
 
 function keyOf({ name, topicId = ZERO_UUID }: { name: string; topicId?: string }): string {

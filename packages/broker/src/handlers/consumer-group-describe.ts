@@ -12,7 +12,7 @@ import type { ConsumerGroup } from '../consumer-groups/consumer-group.ts'
 import type { ConsumerMember } from '../consumer-groups/consumer-member.ts'
 import type { Handler } from '../core/handler.ts'
 import type { TopicRegistry } from '../core/topic-registry.ts'
-import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, GROUPS, itemErrors } from '../faults/error-shape.ts'
 import { GROUP_OPERATIONS, OPERATIONS_OMITTED } from './authorized-operations.ts'
 
 /** By the protocol that the member speaks. */
@@ -24,9 +24,8 @@ export const consumerGroupDescribeHandler: Handler<ConsumerGroupDescribeRequest,
   minVersion: 0,
   maxVersion: 1,
   errors: itemErrors({
-    selectors: ['group'],
+    ...GROUPS,
     items: ({ groupIds }) => groupIds,
-    target: (group) => ({ topic: null, partition: null, group }),
     withItems: (request, groupIds) => ({ ...request, groupIds }),
     answers: ({ groups }) => groups,
     failed: (groupId, errorCode) => absent(groupId, errorCode, FAULT_MESSAGE),

@@ -7,7 +7,7 @@ import {
   type CreatePartitionsTopic,
 } from '@millrace/protocol/apis/create-partitions'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, itemErrors, TOPICS } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 
 export const createPartitionsHandler: Handler<CreatePartitionsRequest, CreatePartitionsResponse> = {
@@ -15,9 +15,8 @@ export const createPartitionsHandler: Handler<CreatePartitionsRequest, CreatePar
   minVersion: 0,
   maxVersion: 3,
   errors: itemErrors({
-    selectors: ['topic'],
+    ...TOPICS,
     items: ({ topics }) => topics,
-    target: ({ name }) => ({ topic: name, partition: null, group: null }),
     withItems: (request, topics) => ({ ...request, topics }),
     answers: ({ results }) => results,
     failed: ({ name }, errorCode) => ({ name, errorCode, errorMessage: FAULT_MESSAGE }),

@@ -13,7 +13,7 @@ import {
 import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIGS } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, itemErrors, TOPICS } from '../faults/error-shape.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
 import { PARTITIONS_PER_REQUEST_MAX } from '../limits.ts'
 import type { CreatedTopic } from '../metadata/controller.ts'
@@ -23,9 +23,8 @@ export const createTopicsHandler: Handler<CreateTopicsRequest, CreateTopicsRespo
   minVersion: 2,
   maxVersion: 7,
   errors: itemErrors({
-    selectors: ['topic'],
+    ...TOPICS,
     items: ({ topics }) => topics,
-    target: ({ name }) => ({ topic: name, partition: null, group: null }),
     withItems: (request, topics) => ({ ...request, topics }),
     answers: ({ topics }) => topics,
     failed: ({ name }, errorCode) => refused(name, refusal(errorCode, FAULT_MESSAGE)),

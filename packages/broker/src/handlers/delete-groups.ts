@@ -2,7 +2,7 @@
 import { ErrorCode } from '@millrace/protocol'
 import { deleteGroupsApi, type DeleteGroupsRequest, type DeleteGroupsResponse } from '@millrace/protocol/apis/delete-groups'
 import type { Handler } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, GROUPS, itemErrors } from '../faults/error-shape.ts'
 
 const MESSAGES: ReadonlyMap<number, string> = new Map([
   [ErrorCode.GROUP_ID_NOT_FOUND, 'The group does not exist.'],
@@ -14,9 +14,8 @@ export const deleteGroupsHandler: Handler<DeleteGroupsRequest, DeleteGroupsRespo
   minVersion: 0,
   maxVersion: 3,
   errors: itemErrors({
-    selectors: ['group'],
+    ...GROUPS,
     items: ({ groupsNames }) => groupsNames,
-    target: (group) => ({ topic: null, partition: null, group }),
     withItems: (request, groupsNames) => ({ ...request, groupsNames }),
     answers: ({ results }) => results,
     failed: (groupId, errorCode) => ({ groupId, errorCode, errorMessage: FAULT_MESSAGE }),

@@ -5,10 +5,11 @@ import {
   type DeleteRecordsPartitionResult,
   type DeleteRecordsRequest,
   type DeleteRecordsResponse,
+  type DeleteRecordsTopic,
   type DeleteRecordsTopicResult,
 } from '@millrace/protocol/apis/delete-records'
 import type { Handler } from '../core/handler.ts'
-import { partitionErrors } from '../faults/error-shape.ts'
+import { namedPartitionErrors } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 import { LogError } from '../log/log-error.ts'
 
@@ -21,16 +22,9 @@ export const deleteRecordsHandler: Handler<DeleteRecordsRequest, DeleteRecordsRe
   api: deleteRecordsApi,
   minVersion: 0,
   maxVersion: 2,
-  errors: partitionErrors({
-    topics: ({ topics }: DeleteRecordsRequest) => topics,
-    withTopics: (request, topics) => ({ ...request, topics }),
-    nameOf: ({ name }) => ({ name }),
-    partitions: ({ partitions }) => partitions,
-    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
-    indexOf: ({ partitionIndex }) => partitionIndex,
-    topicAnswers: ({ topics }) => topics,
-    answers: ({ partitions }) => partitions,
-    topicAnswer: ({ name }): DeleteRecordsTopicResult => ({ name, partitions: [] }),
+  errors: namedPartitionErrors({
+    indexOf: ({ partitionIndex }: DeleteRecordsPartition) => partitionIndex,
+    topicAnswer: ({ name }: DeleteRecordsTopic): DeleteRecordsTopicResult => ({ name, partitions: [] }),
     failed: ({ partitionIndex }, errorCode) => failed(partitionIndex, errorCode),
   }),
   handle(request, { broker }) {

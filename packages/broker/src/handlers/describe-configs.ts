@@ -16,7 +16,7 @@ import { ConfigSource, type ConfigDefinition } from '../config/config-types.ts'
 import { topicConfigValues, type ConfigValue } from '../config/topic-config.ts'
 import { TOPIC_CONFIGS } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors, resourceTarget } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 import { invalidTopicName } from '../metadata/topic-name.ts'
@@ -32,9 +32,8 @@ export const describeConfigsHandler: Handler<DescribeConfigsRequest, DescribeCon
   minVersion: 1,
   maxVersion: 4,
   errors: itemErrors({
-    selectors: ['topic'],
+    ...RESOURCES,
     items: ({ resources }: DescribeConfigsRequest) => resources,
-    target: (resource) => resourceTarget(resource),
     withItems: (request, resources) => ({ ...request, resources }),
     answers: ({ results }) => results,
     failed: ({ resourceType, resourceName }, errorCode) => {

@@ -8,7 +8,7 @@ import {
 } from '@millrace/protocol/apis/describe-groups'
 import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { Handler } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, GROUPS, itemErrors } from '../faults/error-shape.ts'
 import { GROUP_OPERATIONS, OPERATIONS_OMITTED } from './authorized-operations.ts'
 
 const NOT_FOUND_SINCE = 6
@@ -19,9 +19,8 @@ export const describeGroupsHandler: Handler<DescribeGroupsRequest, DescribeGroup
   minVersion: 0,
   maxVersion: 6,
   errors: itemErrors({
-    selectors: ['group'],
+    ...GROUPS,
     items: ({ groups }) => groups,
-    target: (group) => ({ topic: null, partition: null, group }),
     withItems: (request, groups) => ({ ...request, groups }),
     answers: ({ groups }) => groups,
     failed: (groupId, errorCode, { version }) => {

@@ -13,7 +13,7 @@ import { ConfigType } from '../config/config-types.ts'
 import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors, resourceTarget } from '../faults/error-shape.ts'
+import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 import { invalidTopicName } from '../metadata/topic-name.ts'
@@ -28,9 +28,8 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
   minVersion: 0,
   maxVersion: 1,
   errors: itemErrors({
-    selectors: ['topic'],
+    ...RESOURCES,
     items: ({ resources }: IncrementalAlterConfigsRequest) => resources,
-    target: (resource) => resourceTarget(resource),
     withItems: (request, resources) => ({ ...request, resources }),
     answers: ({ responses }) => responses,
     failed: ({ resourceType, resourceName }, errorCode) => {

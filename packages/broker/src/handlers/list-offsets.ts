@@ -5,10 +5,11 @@ import {
   type ListOffsetsPartitionResponse,
   type ListOffsetsRequest,
   type ListOffsetsResponse,
+  type ListOffsetsTopic,
   type ListOffsetsTopicResponse,
 } from '@millrace/protocol/apis/list-offsets'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { partitionErrors } from '../faults/error-shape.ts'
+import { namedPartitionErrors } from '../faults/error-shape.ts'
 import type { Partition } from '../core/topic-registry.ts'
 import type { TimestampedOffset } from '../log/timestamp-search.ts'
 import { checkLeaderEpoch } from '../fetch/leader-epoch-check.ts'
@@ -38,16 +39,9 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
   api: listOffsetsApi,
   minVersion: 1,
   maxVersion: 11,
-  errors: partitionErrors({
-    topics: ({ topics }: ListOffsetsRequest) => topics,
-    withTopics: (request, topics) => ({ ...request, topics }),
-    nameOf: ({ name }) => ({ name }),
-    partitions: ({ partitions }) => partitions,
-    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
-    indexOf: ({ partitionIndex }) => partitionIndex,
-    topicAnswers: ({ topics }) => topics,
-    answers: ({ partitions }) => partitions,
-    topicAnswer: ({ name }): ListOffsetsTopicResponse => ({ name, partitions: [] }),
+  errors: namedPartitionErrors({
+    indexOf: ({ partitionIndex }: ListOffsetsPartition) => partitionIndex,
+    topicAnswer: ({ name }: ListOffsetsTopic): ListOffsetsTopicResponse => ({ name, partitions: [] }),
     failed: ({ partitionIndex }, errorCode) => answer(partitionIndex, errorCode, null, 0),
   }),
   handle(request, context) {

@@ -15,7 +15,7 @@ import type { OffsetToCommit } from '../coordinator/group-coordinator.ts'
 import { checkCommit } from '../coordinator/offset-checks.ts'
 import type { CommittedOffset } from '../coordinator/offset-records.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { partitionErrors } from '../faults/error-shape.ts'
+import { namedPartitionErrors } from '../faults/error-shape.ts'
 import type { Topic } from '../core/topic-registry.ts'
 
 const TOPIC_IDS_SINCE = 10
@@ -27,17 +27,10 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
   api: offsetCommitApi,
   minVersion: 2,
   maxVersion: 10,
-  errors: partitionErrors({
+  errors: namedPartitionErrors({
     groupOf: ({ groupId }) => groupId,
-    topics: ({ topics }: OffsetCommitRequest) => topics,
-    withTopics: (request, topics) => ({ ...request, topics }),
-    nameOf: ({ name, topicId }) => ({ name, topicId }),
-    partitions: ({ partitions }) => partitions,
-    withPartitions: (topic, partitions) => ({ ...topic, partitions }),
-    indexOf: ({ partitionIndex }) => partitionIndex,
-    topicAnswers: ({ topics }) => topics,
-    answers: ({ partitions }) => partitions,
-    topicAnswer: ({ name, topicId }): OffsetCommitResponseTopic => ({ name, topicId, partitions: [] }),
+    indexOf: ({ partitionIndex }: OffsetCommitRequestPartition) => partitionIndex,
+    topicAnswer: ({ name, topicId }: OffsetCommitRequestTopic): OffsetCommitResponseTopic => ({ name, topicId, partitions: [] }),
     failed: ({ partitionIndex }, errorCode) => ({ partitionIndex, errorCode }),
   }),
   handle(request, context) {

@@ -3,6 +3,7 @@ import { ErrorCode } from '@millrace/protocol'
 import {
   offsetDeleteApi,
   type OffsetDeleteRequest,
+  type OffsetDeleteRequestPartition,
   type OffsetDeleteRequestTopic,
   type OffsetDeleteResponse,
   type OffsetDeleteResponseTopic,
@@ -10,19 +11,12 @@ import {
 import { CONSUMER_PROTOCOL_TYPE } from '../coordinator/consumer-protocol.ts'
 import type { Group } from '../coordinator/group-coordinator.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { partitionErrors } from '../faults/error-shape.ts'
+import { namedPartitionErrors, type ErrorShape } from '../faults/error-shape.ts'
 
-const offsetErrors = partitionErrors({
+const offsetErrors: ErrorShape<OffsetDeleteRequest, OffsetDeleteResponse> = namedPartitionErrors({
   groupOf: ({ groupId }) => groupId,
-  topics: ({ topics }: OffsetDeleteRequest) => topics,
-  withTopics: (request, topics) => ({ ...request, topics }),
-  nameOf: ({ name }) => ({ name }),
-  partitions: ({ partitions }) => partitions,
-  withPartitions: (topic, partitions) => ({ ...topic, partitions }),
-  indexOf: ({ partitionIndex }) => partitionIndex,
-  topicAnswers: ({ topics }: OffsetDeleteResponse) => topics,
-  answers: ({ partitions }) => partitions,
-  topicAnswer: ({ name }): OffsetDeleteResponseTopic => ({ name, partitions: [] }),
+  indexOf: ({ partitionIndex }: OffsetDeleteRequestPartition) => partitionIndex,
+  topicAnswer: ({ name }: OffsetDeleteRequestTopic): OffsetDeleteResponseTopic => ({ name, partitions: [] }),
   failed: ({ partitionIndex }, errorCode) => ({ partitionIndex, errorCode }),
 })
 
