@@ -1,4 +1,5 @@
 import type { Api, KafkaError } from '@millrace/protocol'
+import { Alarm } from './alarm.ts'
 import type { Authenticator } from './core/authenticator.ts'
 import type { BrokerVersions } from './core/broker-versions.ts'
 import { ClientSession } from './core/client-session.ts'
@@ -11,9 +12,8 @@ import {
   requestStartChannel,
   type ConnectionOpenMessage,
 } from './diagnostics.ts'
-import type { Endpoint, Environment, Timer, Transport } from './environment.ts'
+import type { Endpoint, Environment, Transport } from './environment.ts'
 import { aborted, addressOf } from './errors.ts'
-import { MAX_TIMER_MS } from './limits.ts'
 
 export interface ConnectionOptions {
   readonly endpoint: Endpoint
@@ -60,8 +60,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #session: ClientSession<Owner>
   #transport: Transport | null = null
-  #timer: Timer | null = null
-  #timerAt = Infinity
+  readonly #alarm: Alarm
   #setupDeadline: number
   #connectAt: number
   #lastUsedAt: number
@@ -70,6 +69,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
+    this.#alarm = new Alarm(options.environment.clock, () => this.#tick())
     const now = options.environment.clock.now()
     this.#lastUsedAt = now
     this.#connectAt = now + options.delayMs
@@ -153,8 +153,6 @@ export class Connection {
   }
 
   #tick(): void {
-    this.#timer = null
-    this.#timerAt = Infinity
     const now = this.#options.environment.clock.now()
     if (now >= this.#connectAt) this.#connect(now)
     if (this.#isConnecting && now >= this.#setupDeadline) this.#setupTimedOut()
@@ -207,8 +205,7 @@ export class Connection {
 
   #closed(error: KafkaError | null): void {
     this.#isClosed = true
-    this.#timer?.cancel()
-    this.#timer = null
+    this.#alarm.cancel()
     this.#transport?.destroy()
     if (connectionCloseChannel.hasSubscribers) connectionCloseChannel.publish({ ...this.#description(), error })
     this.#options.onClosed(error)
@@ -251,14 +248,8 @@ export class Connection {
     return this.#lastUsedAt + this.#options.maxIdleMs
   }
 
-  /** Moves the timer only when something is due before it; one that fires early just looks again. */
   #schedule(): void {
     if (this.#isClosed) return
-    const due = Math.min(this.#connectAt, this.#setupDeadline, this.#session.deadline, this.#idleDeadline())
-    if (due >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = due
-    const { clock } = this.#options.environment
-    this.#timer = clock.after(Math.min(Math.max(0, due - clock.now()), MAX_TIMER_MS), () => this.#tick())
+    this.#alarm.set(Math.min(this.#connectAt, this.#setupDeadline, this.#session.deadline, this.#idleDeadline()))
   }
 }

@@ -1,3 +1,5 @@
+export { AfterTurn } from './after-turn.ts'
+export { Alarm } from './alarm.ts'
 export { ClusterClient } from './cluster-client.ts'
 export type { RequestOptions } from './connection.ts'
 export type { Authenticator, AuthenticationStep } from './core/authenticator.ts'

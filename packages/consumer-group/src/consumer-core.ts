@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import { timeoutOption, type ClusterClient, type Environment, type Timer } from '@millrace/client/internal'
+import { AfterTurn, Alarm, timeoutOption, type ClusterClient, type Environment } from '@millrace/client/internal'
 import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
 import { MetricsRecorder } from './consumer-metrics.ts'
@@ -41,14 +41,13 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   readonly #wake: () => void
   readonly #fetches: FetchLoop
   readonly #positionWaits: PositionWaits
+  readonly #afterTurn = new AfterTurn(() => this.#run())
+  readonly #alarm: Alarm
   #membership: Membership | null = null
   #selection: TopicSelection | null = null
   #isManual = false
   #isLeaving = false
-  #isScheduled = false
   #isOver = false
-  #timer: Timer | null = null
-  #timerAt = Infinity
   #nextCommitAt = Infinity
 
   /** @param wake called when there may be something to hand out, or a failure */
@@ -57,6 +56,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.#cluster = cluster
     this.#environment = environment
     this.#wake = wake
+    this.#alarm = new Alarm(environment.clock, () => this.#run())
     const { groupId } = config
     this.events = new EventSource(groupId)
     this.decoder =
@@ -214,7 +214,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     await this.#membership?.leave('the consumer is closed')
     this.#isOver = true
     this.#fetches.close()
-    this.#timer?.cancel()
+    this.#alarm.cancel()
     await this.#cluster.close()
   }
 
@@ -307,12 +307,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   // ---- running ----
 
   schedule(): void {
-    if (this.#isScheduled || this.#isOver) return
-    this.#isScheduled = true
-    void Promise.resolve().then(() => {
-      this.#isScheduled = false
-      this.#run()
-    })
+    this.#afterTurn.schedule()
   }
 
   #run(): void {
@@ -327,20 +322,13 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
         void this.committer?.commitQuietly(this.assignment.cursors())
     }
     this.#wake()
-    this.#arm(now)
+    this.#alarm.set(this.#deadline())
   }
 
-  #arm(now: number): void {
+  #deadline(): number {
     const membershipDeadline = this.#membership?.deadline ?? Infinity
     const { nextCheck } = this.delivery.watch
-    const deadline = Math.min(membershipDeadline, this.#fetches.fetcher.deadline, this.#nextCommitAt, nextCheck)
-    if (deadline >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = deadline
-    this.#timer = this.#environment.clock.after(Math.max(0, deadline - now), () => {
-      this.#timerAt = Infinity
-      this.#run()
-    })
+    return Math.min(membershipDeadline, this.#fetches.fetcher.deadline, this.#nextCommitAt, nextCheck)
   }
 
   /** From now on it is fetched, once its position is known. */

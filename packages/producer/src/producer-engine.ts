@@ -1,4 +1,4 @@
-import { ClusterClient, pickClientOptions, type Clock, type Environment, type Timer } from '@millrace/client/internal'
+import { AfterTurn, Alarm, ClusterClient, pickClientOptions, type Clock, type Environment } from '@millrace/client/internal'
 import { endedBy } from './abort.ts'
 import { Accumulator } from './accumulator.ts'
 import { resolveProducerOptions, type ProducerConfig, type ProducerOptions } from './config.ts'
@@ -27,11 +27,10 @@ export class ProducerEngine implements SendPath {
   readonly #accumulator: Accumulator
   readonly #sender: Sender
   readonly #runner: EffectRunner
-  #isScheduled = false
+  readonly #afterTurn: AfterTurn
+  readonly #alarm: Alarm
   #flushing = 0
   #awaitingReady: Array<() => void> = []
-  #timer: Timer | null = null
-  #timerAt = Infinity
   #closed: Promise<void> | null = null
   #isOver = false
 
@@ -41,6 +40,8 @@ export class ProducerEngine implements SendPath {
     const changed = (): void => this.#run()
     this.config = config
     this.clock = environment.clock
+    this.#afterTurn = new AfterTurn(changed)
+    this.#alarm = new Alarm(environment.clock, changed)
     this.maxBlockMs = config.maxBlockMs
     const cluster = new ClusterClient({ ...pickClientOptions(options), allowAutoCreateTopics: true }, environment)
     const accumulator = new Accumulator({ ...config, compress: config.compressionType !== 'none' })
@@ -77,12 +78,7 @@ export class ProducerEngine implements SendPath {
 
   /** Runs once after the current turn, so that what is sent together goes out together. */
   schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    void Promise.resolve().then(() => {
-      this.#isScheduled = false
-      this.#run()
-    })
+    this.#afterTurn.schedule()
   }
 
   /** When no send waits for metadata or memory any more. */
@@ -128,7 +124,7 @@ export class ProducerEngine implements SendPath {
     this.#runner.perform()
     this.#isOver = true
     this.#tellReady()
-    this.#timer?.cancel()
+    this.#alarm.cancel()
     await this.#cluster.close()
     await this.intake?.close()
   }
@@ -142,26 +138,11 @@ export class ProducerEngine implements SendPath {
     this.backlog.run(now)
     if (this.backlog.count === 0) this.#tellReady()
     if (this.backlog.isShortOfMemory && this.#accumulator.openCount > 0) this.schedule()
-    this.#arm(now)
+    this.#alarm.set(Math.min(this.#sender.deadline, this.backlog.deadline))
   }
 
   #tellReady(): void {
     for (const resolve of this.#awaitingReady.splice(0)) resolve()
-  }
-
-  #arm(now: number): void {
-    const deadline = Math.min(this.#sender.deadline, this.backlog.deadline)
-    if (deadline >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timer = null
-    this.#timerAt = Infinity
-    if (deadline === Infinity) return
-    this.#timerAt = deadline
-    this.#timer = this.clock.after(Math.max(0, deadline - now), () => {
-      this.#timerAt = Infinity
-      this.#timer = null
-      this.#run()
-    })
   }
 
   #metadataChanged(): void {
