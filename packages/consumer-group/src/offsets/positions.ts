@@ -5,7 +5,7 @@ import { LogTruncationError, NoOffsetError } from '../errors.ts'
 import type { PartitionCursor, PositionPhase } from '../fetch/partition-cursor.ts'
 import { epochEnds, type EpochEnd } from './epoch-ends.ts'
 import type { GroupOffsets } from './group-offsets.ts'
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type ListedOffset, type OffsetQuestion } from './list-offsets.ts'
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type OffsetQuestion } from './list-offsets.ts'
 import { PositionTask, type PositionListener } from './position-task.ts'
 import type { ResetStrategy } from './reset-strategy.ts'
 
@@ -121,32 +121,14 @@ export class Positions {
       for (const one of times.found) if (one.offset >= 0) found.set(keyOf(one), one)
       for (const one of times.failed) failed.set(keyOf(one), one.error)
     }
-    await this.#applyReset(wanted, found, failed)
-  }
-
-  async #applyReset(
-    asked: readonly Asked[],
-    found: ReadonlyMap<string, ListedOffset>,
-    failed: ReadonlyMap<string, KafkaError>,
-  ): Promise<void> {
-    let failure: KafkaError | null = null
-    const stale = new Set<string>()
-    for (const { cursor, serial } of asked) {
-      if (!isCurrent(cursor, serial, 'resetting')) continue
-      const error = failed.get(keyOf(cursor))
+    await this.#apply(wanted, 'resetting', failed, (cursor) => {
       const answer = found.get(keyOf(cursor))
-      if (error === undefined && answer !== undefined) {
-        // No epoch, as in Java: that of the answer is not that of the record before it.
-        cursor.seek(answer.offset, -1)
-        cursor.committed = -1
-      } else if (error === undefined || isRetriable(error)) {
-        failure = error ?? errorAbout(ErrorCode.LEADER_NOT_AVAILABLE, `the answer leaves out ${cursor.topic}-${cursor.partition}`)
-        stale.add(cursor.topic)
-      } else {
-        this.#fail(cursor, error)
-      }
-    }
-    await this.#retryLater(failure, stale)
+      if (answer === undefined || failed.has(keyOf(cursor))) return false
+      // No epoch, as in Java: that of the answer is not that of the record before it.
+      cursor.seek(answer.offset, -1)
+      cursor.committed = -1
+      return true
+    })
   }
 
   #strategyOf(cursor: PartitionCursor): ResetStrategy | null {
@@ -183,25 +165,18 @@ export class Positions {
     const ends = await epochEnds(this.#cluster, questions)
     const found = new Map(ends.found.map((one) => [keyOf(one), one]))
     const failed = new Map(ends.failed.map((one) => [keyOf(one), one.error]))
-    let failure: KafkaError | null = null
-    const stale = new Set<string>()
-    for (const { cursor, serial } of asked) {
-      if (!isCurrent(cursor, serial, 'validating')) continue
-      const error = failed.get(keyOf(cursor))
+    await this.#apply(asked, 'validating', failed, (cursor) => {
       const end = found.get(keyOf(cursor))
       // A broker too old to be asked cannot be checked against, as in Java.
-      if (cursor.fetchEpoch < 0 || error?.code === 'UNSUPPORTED_VERSION') {
+      if (cursor.fetchEpoch < 0 || failed.get(keyOf(cursor))?.code === 'UNSUPPORTED_VERSION') {
         this.#validated(cursor, leaderEpochs.get(cursor)!)
       } else if (end !== undefined) {
         this.#compare(cursor, end, leaderEpochs.get(cursor)!)
-      } else if (error === undefined || isRetriable(error)) {
-        failure = error ?? errorAbout(ErrorCode.LEADER_NOT_AVAILABLE, `the answer leaves out ${cursor.topic}-${cursor.partition}`)
-        stale.add(cursor.topic)
       } else {
-        this.#fail(cursor, error)
+        return false
       }
-    }
-    await this.#retryLater(failure, stale)
+      return true
+    })
   }
 
   #compare(cursor: PartitionCursor, { leaderEpoch, endOffset }: EpochEnd, currentEpoch: number): void {
@@ -245,7 +220,27 @@ export class Positions {
     this.#listener.positionFailed(cursor, error)
   }
 
-  async #retryLater(failure: KafkaError | null, stale: ReadonlySet<string>): Promise<void> {
+  /** What `settle` has no answer for fails, or is asked for again: its leader may be another now, or will answer later. */
+  async #apply(
+    asked: readonly Asked[],
+    phase: PositionPhase,
+    failed: ReadonlyMap<string, KafkaError>,
+    settle: (cursor: PartitionCursor) => boolean,
+  ): Promise<void> {
+    let failure: KafkaError | null = null
+    const stale = new Set<string>()
+    for (const { cursor, serial } of asked) {
+      if (!isCurrent(cursor, serial, phase) || settle(cursor)) continue
+      const { topic, partition } = cursor
+      const error =
+        failed.get(keyOf(cursor)) ?? errorAbout(ErrorCode.LEADER_NOT_AVAILABLE, `the answer leaves out ${topic}-${partition}`)
+      if (isRetriable(error)) {
+        failure = error
+        stale.add(topic)
+      } else {
+        this.#fail(cursor, error)
+      }
+    }
     if (failure === null) return
     await this.#cluster.refreshMetadata([...stale])
     throw failure
