@@ -1,9 +1,12 @@
-import { freePorts, KAFKA_VERSION, run } from '@millrace/testkit'
+import { freePorts, KAFKA_VERSION, run, singleNodeProperties } from '@millrace/testkit'
 import type { Provider, StartOptions } from './provider.ts'
 
 /** The image that is asked for, and the one that container/docker-image.sh builds where no registry can be reached. */
 const wanted: string = process.env['MILLRACE_KAFKA_IMAGE'] ?? `apache/kafka:${KAFKA_VERSION}`
 const builtHere = `millrace/kafka:${KAFKA_VERSION}`
+
+/** The container's own addresses. */
+const INSIDE = { listener: ':9092', controllerListener: ':9093', controller: 'localhost:9093' }
 
 const START_LIMIT_MS = 120_000
 const PULL_LIMIT_MS = 300_000
@@ -35,7 +38,7 @@ export const container: Provider = {
     // The broker tells clients its address, so the outer port must be known before it starts.
     const [port] = await freePorts(1)
     const started = await new GenericContainer(image ?? wanted)
-      .withEnvironment(environmentOf({ ...defaults(port!), ...properties }))
+      .withEnvironment(environmentOf({ ...singleNodeProperties({ ...INSIDE, advertised: `127.0.0.1:${port}` }), ...properties }))
       .withExposedPorts({ container: 9092, host: port! })
       .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
       .withStartupTimeout(START_LIMIT_MS)
@@ -47,24 +50,6 @@ export const container: Provider = {
       },
     }
   },
-}
-
-function defaults(port: number): Record<string, string> {
-  return {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': '1@localhost:9093',
-    listeners: 'PLAINTEXT://:9092,CONTROLLER://:9093',
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'offsets.topic.replication.factor': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    'group.initial.rebalance.delay.ms': '0',
-  }
 }
 
 /** `num.partitions` as the image wants it: `KAFKA_NUM_PARTITIONS`. */

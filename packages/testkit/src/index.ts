@@ -13,6 +13,7 @@ export {
 } from './io/kafka-jars.ts'
 export { countBrokers } from './io/probe.ts'
 export { REAL_KAFKA_CLUSTER_ID, startRealKafka, type RealKafka, type RealKafkaOptions } from './io/real-kafka.ts'
+export { singleNodeProperties, type SingleNodeAddresses } from './kafka-properties.ts'
 export { rewrite, rewritingEnvironment, type AskedFor, type Rewrite } from './rewriting-environment.ts'
 export { SeededRandom } from './seeded-random.ts'
 export { SimClock, type SimTimer } from './sim-clock.ts'

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { singleNodeProperties } from '../kafka-properties.ts'
 import {
   KAFKA_PORT_ATTEMPTS,
   KAFKA_PROBE_INTERVAL_MS,
@@ -140,21 +141,11 @@ async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {
 }
 
 function defaultProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
+  const listener = `127.0.0.1:${port}`
+  const controller = `127.0.0.1:${controllerPort}`
   return {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    ...singleNodeProperties({ listener, advertised: listener, controllerListener: controller, controller }),
     'log.dirs': dataDir,
-    'offsets.topic.replication.factor': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    'group.initial.rebalance.delay.ms': '0',
     // The tests have no use for what Kafka would otherwise keep per partition of its own topics.
     'offsets.topic.num.partitions': '5',
     'transaction.state.log.num.partitions': '5',
