@@ -1,24 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import { Producer } from './producer.ts'
 
-let broker: Broker
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0 })
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(numPartitions: number): Promise<string> {
-  const name = `d${topicCount++}`
-  await using admin = new Admin({ bootstrapServers: broker.bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
+const { bootstrapServers, newTopic } = await testBroker()
 
 test('one has what was refused before it was in a batch', async () => {
   const topic = await newTopic(1)
@@ -26,7 +11,7 @@ test('one has what was refused before it was in a batch', async () => {
   const listen = (message: unknown): void => void messages.push(message)
   subscribe('millrace:producer:refused', listen)
   try {
-    const producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    const producer = new Producer({ bootstrapServers })
     const records = [{ value: 'good' }, { value: 1 as never }]
     await producer.send({ topic, value: 'v', partition: 1 }).catch(() => {})
     await producer.sendAll(topic, records).catch(() => {})
@@ -53,7 +38,7 @@ test('one has each batch', async () => {
   const listen = (message: unknown): void => void messages.push(message)
   subscribe('millrace:producer:batch', listen)
   try {
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     await producer.sendAll(topic, [{ value: 'a' }, { value: 'b' }])
   } finally {
     unsubscribe('millrace:producer:batch', listen)

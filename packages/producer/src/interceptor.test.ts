@@ -1,41 +1,16 @@
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
-import { Consumer } from '@millrace/consumer-group'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import type { ProducerEvents } from './events.ts'
 import type { ProducerInterceptor } from './interceptor.ts'
 import { Producer } from './producer.ts'
 import type { ProducerRecord } from './record.ts'
 import { jsonSerializer } from './serializer.ts'
 
-let broker: Broker
-let bootstrapServers: string
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0, config: { 'message.max.bytes': 10_000 } })
-  bootstrapServers = broker.bootstrapServers
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(numPartitions = 1): Promise<string> {
-  const name = `i${topicCount++}`
-  await using admin = new Admin({ bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
+const { bootstrapServers, newTopic, readAll } = await testBroker({ 'message.max.bytes': 10_000 })
 
 async function valuesOf(topic: string, count: number): Promise<string[]> {
-  const options = { bootstrapServers, groupId: `reader-${topicCount++}`, topics: [topic], autoOffsetReset: 'earliest' } as const
-  await using consumer = new Consumer(options)
-  const values: string[] = []
-  for await (const { value } of consumer) {
-    values.push(String(value))
-    if (values.length >= count) consumer.stop()
-  }
-  return values
+  return (await readAll(topic, count)).map(({ value }) => String(value))
 }
 
 type Told = readonly [value: string, topic: string, partition: number, offset: number, code: string | null]

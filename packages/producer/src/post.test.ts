@@ -1,30 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
 import type { KafkaError } from '@millrace/protocol'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import type { DeliveryCallback } from './delivery.ts'
 import type { ProducerEvents } from './events.ts'
 import { Producer } from './producer.ts'
 import type { RecordMetadata } from './record.ts'
 
-let broker: Broker
-let bootstrapServers: string
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0, config: { 'message.max.bytes': 10_000 } })
-  bootstrapServers = broker.bootstrapServers
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(numPartitions: number): Promise<string> {
-  const name = `p${topicCount++}`
-  await using admin = new Admin({ bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
+const { bootstrapServers, newTopic } = await testBroker({ 'message.max.bytes': 10_000 })
 
 /** Collects what a callback gets. */
 function reports(): { callback: DeliveryCallback; errors: Array<KafkaError | null>; places: Array<RecordMetadata | null> } {

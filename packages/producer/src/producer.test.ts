@@ -1,47 +1,19 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Admin } from '@millrace/admin'
 import { Broker } from '@millrace/broker'
-import { Consumer, type ConsumerRecord } from '@millrace/consumer-group'
 import { readBatches } from '@millrace/records/internal'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import { partitionForKey } from './murmur2.ts'
 import { Producer } from './producer.ts'
 
-let broker: Broker
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0, config: { 'message.max.bytes': 200_000 } })
-})
-
-afterAll(() => broker.close())
-
-/** A new topic's name; its partitions are made by the admin. */
-async function newTopic(numPartitions: number): Promise<string> {
-  const name = `t${topicCount++}`
-  await using admin = new Admin({ bootstrapServers: broker.bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
-
-/** The first `count` records of a topic, by partition and offset. */
-async function readAll(topic: string, count: number): Promise<ConsumerRecord[]> {
-  const options = { bootstrapServers: broker.bootstrapServers, groupId: `reader-${topicCount++}`, topics: [topic] }
-  await using consumer = new Consumer({ ...options, autoOffsetReset: 'earliest' })
-  const records: ConsumerRecord[] = []
-  for await (const record of consumer) {
-    records.push(record)
-    if (records.length >= count) consumer.stop()
-  }
-  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
-}
+const { bootstrapServers, newTopic, readAll } = await testBroker({ 'message.max.bytes': 200_000 })
 
 describe('send', () => {
   test('stores strings, bytes, nulls, empty and unicode, with their headers and timestamps', async () => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     const sent = await Promise.all([
       producer.send({ topic, key: 'clé', value: 'žluťoučký 🐎', headers: { a: 'á', b: null }, timestamp: 1_700_000_000_000 }),
       producer.send({ topic, key: Buffer.from([0, 255]), value: null }),
@@ -79,7 +51,7 @@ describe('send', () => {
 
   test("puts keys where Java's partitioner puts them, strings and bytes alike", async () => {
     const topic = await newTopic(7)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     const keys = ['a', 'order-17', 'ключ', 'x'.repeat(5000), '']
     for (const key of keys) {
       const expected = partitionForKey(Buffer.from(key), 7)
@@ -91,7 +63,7 @@ describe('send', () => {
   test('takes an explicit partition, and one from a partitioner of its own', async () => {
     const topic = await newTopic(3)
     await using producer = new Producer({
-      bootstrapServers: broker.bootstrapServers,
+      bootstrapServers,
       partitioner: (_topic, _key, count) => count - 1,
     })
     expect((await producer.send({ topic, value: 'v', partition: 1 })).partition).toBe(1)
@@ -101,10 +73,10 @@ describe('send', () => {
   test('goes round robin, or by no key, when asked to', async () => {
     const topic = await newTopic(3)
     const record = { topic, key: 'always the same', value: 'v' }
-    await using roundRobin = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner: 'roundRobin' })
+    await using roundRobin = new Producer({ bootstrapServers, partitioner: 'roundRobin' })
     const placed = await Promise.all(Array.from({ length: 7 }, () => roundRobin.send(record)))
     expect(placed.map(({ partition }) => partition)).toEqual([0, 1, 2, 0, 1, 2, 0])
-    await using keyless = new Producer({ bootstrapServers: broker.bootstrapServers, partitionerIgnoreKeys: true, batchSize: 1 })
+    await using keyless = new Producer({ bootstrapServers, partitionerIgnoreKeys: true, batchSize: 1 })
     const spread = await Promise.all(Array.from({ length: 100 }, () => keyless.send(record)))
     expect(new Set(spread.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]))
     expect((await keyless.send({ ...record, partition: 1 })).partition).toBe(1)
@@ -112,7 +84,7 @@ describe('send', () => {
 
   test('keeps the order of each partition through many batches and requests', async () => {
     const topic = await newTopic(3)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, batchSize: 500, lingerMs: 0 })
+    await using producer = new Producer({ bootstrapServers, batchSize: 500, lingerMs: 0 })
     const sent = Array.from({ length: 2_000 }, (_, index) =>
       producer.send({ topic, key: `k${index % 10}`, value: String(index) }),
     )
@@ -126,13 +98,13 @@ describe('send', () => {
   })
 
   test('creates a topic that does not exist yet, where the broker does so', async () => {
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
-    expect(await producer.send({ topic: `fresh-${topicCount++}`, value: 'v' })).toMatchObject({ partition: 0, offset: 0 })
+    await using producer = new Producer({ bootstrapServers })
+    expect(await producer.send({ topic: 'fresh', value: 'v' })).toMatchObject({ partition: 0, offset: 0 })
   })
 
   test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('compresses with %s', async (compressionType) => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, compressionType, batchSize: 100_000 })
+    await using producer = new Producer({ bootstrapServers, compressionType, batchSize: 100_000 })
     const values = Array.from({ length: 500 }, (_, index) => `value ${index} `.repeat(20))
     await producer.sendAll(
       topic,
@@ -183,7 +155,7 @@ describe('send', () => {
 
   test.each([1, 0] as const)('works with acks %d', async (acks) => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, acks })
+    await using producer = new Producer({ bootstrapServers, acks })
     const { offset } = await producer.send({ topic, value: 'v' })
     expect(offset).toBe(acks === 0 ? -1 : 0)
     expect(String((await readAll(topic, 1))[0]!.value)).toBe('v')
@@ -191,7 +163,7 @@ describe('send', () => {
 
   test('keeps what a socket still has to write with acks 0, however much it is', async () => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, acks: 0, lingerMs: 0 })
+    await using producer = new Producer({ bootstrapServers, acks: 0, lingerMs: 0 })
     const values = Array.from({ length: 8_000 }, (_, index) => String(index).padEnd(1_000, '.'))
     for (const [index, value] of values.entries()) {
       const sent = producer.send({ topic, value })
@@ -202,7 +174,7 @@ describe('send', () => {
 
   test('splits a batch that the broker finds too large, keeping order and offsets', async () => {
     const topic = await newTopic(1)
-    const options = { bootstrapServers: broker.bootstrapServers, batchSize: 900_000 }
+    const options = { bootstrapServers, batchSize: 900_000 }
     await using producer = new Producer(options)
     const values = Array.from({ length: 60 }, (_, index) => String(index).padEnd(10_000, '.'))
     const sent = await Promise.all(values.map((value) => producer.send({ topic, value })))
@@ -215,7 +187,7 @@ describe('send', () => {
 describe('sendAll', () => {
   test('has one result for all, by partition', async () => {
     const topic = await newTopic(2)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     const records = Array.from({ length: 10_000 }, (_, index) => ({ value: `v${index}`, partition: index % 2 }))
     const { recordCount, ranges } = await producer.sendAll(topic, records)
     expect(recordCount).toBe(10_000)
@@ -228,7 +200,7 @@ describe('sendAll', () => {
 
   test('waits for buffer memory and loses nothing', async () => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, bufferMemory: 50_000, batchSize: 5_000 })
+    await using producer = new Producer({ bootstrapServers, bufferMemory: 50_000, batchSize: 5_000 })
     const values = Array.from({ length: 3_000 }, (_, index) => `${index} `.padEnd(100, '.'))
     const [all, one] = await Promise.all([
       producer.sendAll(
@@ -246,7 +218,7 @@ describe('sendAll', () => {
 describe('flush and close', () => {
   test('flush sends at once what would linger, and waits for it', async () => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, lingerMs: 50_000 })
+    await using producer = new Producer({ bootstrapServers, lingerMs: 50_000 })
     let stored = 0
     const sent = [1, 2, 3].map((value) => producer.send({ topic, value: String(value) }).then(() => stored++))
     await producer.flush()
@@ -269,7 +241,7 @@ describe('flush and close', () => {
 
   test('close stores what was sent, and then refuses', async () => {
     const topic = await newTopic(1)
-    const producer = new Producer({ bootstrapServers: broker.bootstrapServers, lingerMs: 50_000 })
+    const producer = new Producer({ bootstrapServers, lingerMs: 50_000 })
     const sent = producer.send({ topic, value: 'v' })
     await producer.close()
     expect(await sent).toMatchObject({ offset: 0 })
@@ -281,7 +253,7 @@ describe('flush and close', () => {
     'close refuses %s as a time, and closes nothing',
     async (timeoutMs) => {
       const topic = await newTopic(1)
-      await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+      await using producer = new Producer({ bootstrapServers })
       await expect(producer.close({ timeoutMs: timeoutMs as number })).rejects.toMatchObject({
         code: 'INVALID_CONFIG',
         option: 'timeoutMs',
@@ -315,17 +287,17 @@ describe('refuses, naming what is wrong', () => {
     ['RECORD_TOO_LARGE', /maxRequestSize, which is 1048576/, { topic: 't', value: '', headers: { h: Buffer.alloc(1_100_000) } }],
   ]
   test.each(cases)('%s %s', async (code, words, record) => {
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     const error: unknown = await producer.send(record as never).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code, retriable: false, message: expect.stringMatching(words) })
   })
 
   test('a partition that the topic does not have', async () => {
     const topic = await newTopic(2)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     const error: unknown = await producer.send({ topic, value: 'v', partition: 2 }).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', message: expect.stringContaining('0 to 1') })
-    await using wild = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner: () => -1 })
+    await using wild = new Producer({ bootstrapServers, partitioner: () => -1 })
     await expect(wild.send({ topic, value: 'v' })).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' })
   })
 
@@ -335,7 +307,7 @@ describe('refuses, naming what is wrong', () => {
     const partitioner = (): never => {
       throw fault
     }
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers, partitioner })
+    await using producer = new Producer({ bootstrapServers, partitioner })
     const expected = { code: 'PARTITIONER_FAILED', retriable: false, message: expect.stringContaining(topic), cause: fault }
     await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject(expected)
     await expect(producer.send({ topic, value: 'v' })).rejects.toMatchObject(expected)
@@ -345,7 +317,7 @@ describe('refuses, naming what is wrong', () => {
   })
 
   test('an event that does not exist, and a listener that is none', async () => {
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     expect(() => producer.on('failed' as never, () => {})).toThrow(
       expect.objectContaining({ code: 'INVALID_CONFIG', option: 'event', message: expect.stringContaining('deliveryFailed') }),
     )
@@ -354,7 +326,7 @@ describe('refuses, naming what is wrong', () => {
 
   test('every way to send once it is closed', async () => {
     const topic = await newTopic(1)
-    const producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    const producer = new Producer({ bootstrapServers })
     const streams = [producer.writable(topic).getWriter(), producer.writable().getWriter()] as const
     const node = producer.nodeWritable(topic)
     await producer.close()
@@ -374,7 +346,7 @@ describe('refuses, naming what is wrong', () => {
 
   test('one record that the broker finds too large, with its code', async () => {
     const topic = await newTopic(1)
-    await using producer = new Producer({ bootstrapServers: broker.bootstrapServers })
+    await using producer = new Producer({ bootstrapServers })
     await expect(producer.send({ topic, value: 'x'.repeat(300_000) })).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
     expect((await producer.send({ topic, value: 'goes on' })).offset).toBe(0)
   })

@@ -1,28 +1,11 @@
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import { SendAllError, type SendAllResult } from './delivery.ts'
 import { Producer, type SendAllOptions } from './producer.ts'
 import type { ProducerRecord, RecordInput } from './record.ts'
 
-let broker: Broker
-let bootstrapServers: string
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0 })
-  bootstrapServers = broker.bootstrapServers
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(numPartitions: number): Promise<string> {
-  const name = `a${topicCount++}`
-  await using admin = new Admin({ bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
+const { bootstrapServers, newTopic } = await testBroker()
 
 function outcomeOf(promise: Promise<SendAllResult>): Promise<SendAllResult | SendAllError> {
   return promise.catch((error: unknown) => error as SendAllError)

@@ -1,8 +1,6 @@
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
-import { Consumer, type ConsumerRecord } from '@millrace/consumer-group'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import { SendAllError } from './delivery.ts'
 import { SerializationError } from './errors.ts'
 import { partitionForKey } from './murmur2.ts'
@@ -10,34 +8,7 @@ import { Producer } from './producer.ts'
 import type { Bytes, RecordInput } from './record.ts'
 import { bytesSerializer, jsonSerializer, stringSerializer, type MutableHeaders, type Serializer } from './serializer.ts'
 
-let broker: Broker
-let bootstrapServers: string
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0 })
-  bootstrapServers = broker.bootstrapServers
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(numPartitions = 1): Promise<string> {
-  const name = `s${topicCount++}`
-  await using admin = new Admin({ bootstrapServers })
-  await admin.createTopics([{ name, numPartitions }])
-  return name
-}
-
-async function readAll(topic: string, count: number): Promise<ConsumerRecord[]> {
-  const options = { bootstrapServers, groupId: `reader-${topicCount++}`, topics: [topic], autoOffsetReset: 'earliest' } as const
-  await using consumer = new Consumer(options)
-  const records: ConsumerRecord[] = []
-  for await (const record of consumer) {
-    records.push(record)
-    if (records.length >= count) consumer.stop()
-  }
-  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
-}
+const { bootstrapServers, newTopic, readAll } = await testBroker()
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(

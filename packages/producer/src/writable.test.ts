@@ -1,28 +1,13 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Admin } from '@millrace/admin'
-import { Broker } from '@millrace/broker'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { testBroker } from '../test/test-broker.ts'
 import { Producer } from './producer.ts'
 
-let broker: Broker
-let topicCount = 0
-
-beforeAll(async () => {
-  broker = await Broker.start({ port: 0, config: { 'message.max.bytes': 10_000 } })
-})
-
-afterAll(() => broker.close())
-
-async function newTopic(): Promise<string> {
-  const name = `w${topicCount++}`
-  await using admin = new Admin({ bootstrapServers: broker.bootstrapServers })
-  await admin.createTopics([{ name, numPartitions: 1 }])
-  return name
-}
+const { bootstrapServers, newTopic } = await testBroker({ 'message.max.bytes': 10_000 })
 
 function newProducer(): Producer {
-  const options = { bootstrapServers: broker.bootstrapServers, bufferMemory: 20_000, batchSize: 2_000, lingerMs: 50_000 }
+  const options = { bootstrapServers, bufferMemory: 20_000, batchSize: 2_000, lingerMs: 50_000 }
   return new Producer(options)
 }
 
