@@ -19,26 +19,29 @@ export interface BenchBroker {
 /** What a broker keeps: all of it on disk, or what producers sent last, so that no load fills the machine. */
 export type Keep = 'all' | 'last'
 
-const RETENTION: Readonly<Record<string, string>> = {
+/** By Kafka's names. */
+export type BrokerProperties = Readonly<Record<string, string>>
+
+const RETENTION: BrokerProperties = {
   'log.retention.bytes': String(RETENTION_BYTES),
   'log.segment.bytes': String(SEGMENT_BYTES),
   'log.retention.check.interval.ms': String(RETENTION_CHECK_MS),
 }
 
-/** The broker to measure against, in a process of its own. The embedded one that keeps only the last is in memory: the least work there is. */
-export async function startBroker(kind: BrokerKind, keep: Keep = 'all'): Promise<BenchBroker> {
-  if (kind === 'embedded') return keep === 'all' ? startOnDisk() : startEmbedded({ config: RETENTION })
-  const kafka = await startRealKafka(
-    keep === 'all'
-      ? {}
-      : { properties: { ...RETENTION, 'log.segment.delete.delay.ms': '0', 'log.initial.task.delay.ms': '1000' } },
-  )
+/**
+ * The broker to measure against, in a process of its own. The embedded one that keeps only the last is in memory: the least work there is.
+ * @param config of the broker, besides
+ */
+export async function startBroker(kind: BrokerKind, keep: Keep = 'all', config: BrokerProperties = {}): Promise<BenchBroker> {
+  if (kind === 'embedded') return keep === 'all' ? startOnDisk(config) : startEmbedded({ config: { ...RETENTION, ...config } })
+  const last = { ...RETENTION, 'log.segment.delete.delay.ms': '0', 'log.initial.task.delay.ms': '1000' }
+  const kafka = await startRealKafka({ properties: { ...(keep === 'all' ? {} : last), ...config } })
   return { bootstrapServers: kafka.bootstrapServers, pid: kafka.pid, stop: () => kafka.stop() }
 }
 
-async function startOnDisk(): Promise<BenchBroker> {
+async function startOnDisk(config: BrokerProperties): Promise<BenchBroker> {
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
-  const broker = await startEmbedded({ dataDir })
+  const broker = await startEmbedded({ dataDir, config })
   const stop = async (): Promise<void> => {
     await broker.stop()
     rmSync(dataDir, { recursive: true, force: true })

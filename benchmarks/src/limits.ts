@@ -71,5 +71,22 @@ export const WORKER_LIMIT_MS = 120_000
 export const MEMORY_LIMIT_MS = 1_200_000
 
 /** A broker may take this long to know a topic that it has created. */
-export const TOPIC_ATTEMPTS = 100
+export const TOPIC_ATTEMPTS = 600
 export const TOPIC_RETRY_MS = 50
+
+/** A group that settles: Kafka's own figures would hide behind a heartbeat of seconds what is left to do. */
+export const GROUP_MEMBERS = 50
+export const GROUP_PARTITIONS = 1_000
+export const GROUP_HEARTBEAT_MS = 500
+
+/** Each partition gets a record so often. */
+export const GROUP_FLOW_MS = 250
+
+/** How long a group is left alone, for comparison. */
+export const GROUP_REST_MS = 400
+
+/** A group that has not settled by then has failed. */
+export const GROUP_LIMIT_MS = 60_000
+
+/** Of a real broker whose partitions shall write no index meanwhile. */
+export const INDEX_INTERVAL_BYTES = 100 * 1024 * 1024

@@ -16,6 +16,7 @@ export const PARTS = [
   'consume',
   'java-consume',
   'end-to-end',
+  'rebalance',
 ] as const
 export type Part = (typeof PARTS)[number]
 
@@ -39,7 +40,7 @@ export const USAGE = `npm run bench -- [options]
   --rounds N              rounds; clients take turns in each, medians are shown (default 5)
   --seconds N             measured seconds of each producing run (default 1)
   --messages N            measured messages of 100 B per consuming run; of larger ones as much fewer as they are larger (default 1000000)
-  --broker WHICH          embedded, real or both (default: both for java and java-consume, embedded for all others)
+  --broker WHICH          embedded, real or both (default: both for java, java-consume and rebalance, embedded for all others)
   --clients a,b           of ${clientNames.join(', ')} (default all)
   --cases a,b             rows of produce and consume: SIZE-CODEC-PARTITIONS, as 100-none-1 or 10240-zstd-100 (default all)
   --only PARTS            of ${PARTS.join(', ')} (default all)

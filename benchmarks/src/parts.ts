@@ -4,6 +4,8 @@ import { benchConsume } from './consuming/consume-bench.ts'
 import { consumeTables } from './consuming/consume-tables.ts'
 import { benchEndToEnd } from './consuming/end-to-end-bench.ts'
 import { benchJavaConsume, consumeRatios, javaConsumeTable, type JavaConsumeResults } from './consuming/java-consume-bench.ts'
+import { benchRebalance } from './grouping/rebalance-bench.ts'
+import { rebalanceTables } from './grouping/rebalance-tables.ts'
 import type { BrokerKind, Options, Part } from './options.ts'
 import { benchJava, brokerRatios, javaTable, type JavaResults } from './producing/java-bench.ts'
 import { benchLatency } from './producing/latency-bench.ts'
@@ -43,6 +45,10 @@ const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<S
   'java-consume': javaConsumePart,
   'end-to-end': (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'End to end at an even rate', (kind) => benchEndToEnd(kind, options, log)),
+  rebalance: (options, log) =>
+    onEach(options.brokers ?? ['real', 'embedded'], 'A group that settles', async (kind) =>
+      rebalanceTables(await benchRebalance(kind, options, log)),
+    ),
 }
 
 async function onEach(

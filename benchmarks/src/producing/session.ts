@@ -1,4 +1,4 @@
-import { startBroker, type BenchBroker, type Keep } from '../brokers.ts'
+import { startBroker, type BenchBroker, type BrokerProperties, type Keep } from '../brokers.ts'
 import { OWN } from '../clients/registry.ts'
 import { BATCH_BYTES, BROKER_WARMUP_SECONDS, CALLS_IN_FLIGHT, LINGER_MS, PARTITIONS, WARMUP_TIME_SHARE } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
@@ -17,8 +17,9 @@ export async function withBroker<Result>(
   kind: BrokerKind,
   keep: Keep,
   body: (session: Session) => Promise<Result>,
+  config?: BrokerProperties,
 ): Promise<Result> {
-  const broker = await startBroker(kind, keep)
+  const broker = await startBroker(kind, keep, config)
   try {
     const topics = await connectTopics(broker.bootstrapServers)
     try {
