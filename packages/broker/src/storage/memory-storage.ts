@@ -4,16 +4,11 @@ import { StorageError, type Storage, type StorageFile } from './storage.ts'
 /** Files in memory. The content of a broker without a data directory, and the disk of simulations. */
 export class MemoryStorage implements Storage {
   readonly #files = new Map<string, MemoryFile>()
-  readonly #directories = new Set<string>([''])
+  /** The names in each directory: a broker has thousands, and looks into each when it opens a log. */
+  readonly #directories = new Map<string, Set<string>>([['', new Set()]])
 
   open(path: string): StorageFile {
-    let file = this.#files.get(path)
-    if (file === undefined) {
-      if (!this.#directories.has(parentOf(path))) throw new StorageError('open', path, new Error('no such directory'))
-      file = new MemoryFile(path)
-      this.#files.set(path, file)
-    }
-    return file
+    return this.#files.get(path) ?? this.#create('open', path)
   }
 
   exists(path: string): boolean {
@@ -21,47 +16,49 @@ export class MemoryStorage implements Storage {
   }
 
   list(directory: string): string[] {
-    const names: string[] = []
-    for (const path of this.#files.keys()) if (parentOf(path) === directory) names.push(nameOf(path))
-    for (const path of this.#directories) if (path !== '' && parentOf(path) === directory) names.push(nameOf(path))
-    return names.sort()
+    return [...(this.#directories.get(directory) ?? [])].sort()
   }
 
   mkdir(directory: string): void {
-    for (let path = directory; path !== ''; path = parentOf(path)) this.#directories.add(path)
+    if (this.#directories.has(directory)) return
+    const parent = parentOf(directory)
+    this.mkdir(parent)
+    this.#directories.get(parent)!.add(nameOf(directory))
+    this.#directories.set(directory, new Set())
   }
 
   rename(from: string, to: string): void {
+    const names = this.#directories.get(from)
     const file = this.#files.get(from)
+    if (names === undefined && file === undefined) throw new StorageError('rename', from, new Error('no such file or directory'))
+    this.#list('rename', to)
+    if (from === to) return
+    this.#unlist(from)
     if (file !== undefined) {
       this.#files.delete(from)
       this.#files.set(to, file)
       file.path = to
       return
     }
-    if (!this.#directories.has(from)) throw new StorageError('rename', from, new Error('no such file or directory'))
-    for (const [path, inner] of Array.from(this.#files)) {
-      if (!path.startsWith(`${from}/`)) continue
-      this.#files.delete(path)
-      inner.path = to + path.slice(from.length)
-      this.#files.set(inner.path, inner)
-    }
-    for (const path of Array.from(this.#directories)) {
-      if (path !== from && !path.startsWith(`${from}/`)) continue
-      this.#directories.delete(path)
-      this.#directories.add(to + path.slice(from.length))
-    }
+    this.#directories.set(to, this.#directories.get(to) ?? new Set())
+    for (const name of [...names!]) this.rename(`${from}/${name}`, `${to}/${name}`)
+    this.#directories.delete(from)
   }
 
   remove(path: string): void {
-    this.#files.delete(path)
+    if (this.#files.delete(path)) this.#unlist(path)
   }
 
   removeDirectory(directory: string): void {
-    for (const path of this.#files.keys()) if (path.startsWith(`${directory}/`)) this.#files.delete(path)
-    for (const path of this.#directories) {
-      if (path === directory || path.startsWith(`${directory}/`)) this.#directories.delete(path)
+    const names = this.#directories.get(directory)
+    if (names === undefined) return
+    for (const name of [...names]) {
+      const path = `${directory}/${name}`
+      if (this.#directories.has(path)) this.removeDirectory(path)
+      else this.remove(path)
     }
+    this.#directories.delete(directory)
+    this.#unlist(directory)
   }
 
   readFile(path: string): Buffer | null {
@@ -69,13 +66,28 @@ export class MemoryStorage implements Storage {
   }
 
   writeFile(path: string, content: Buffer | string): void {
-    if (!this.#directories.has(parentOf(path))) throw new StorageError('write', path, new Error('no such directory'))
-    const file = new MemoryFile(path)
-    file.append(typeof content === 'string' ? Buffer.from(content) : content)
-    this.#files.set(path, file)
+    this.#create('write', path).append(typeof content === 'string' ? Buffer.from(content) : content)
   }
 
   syncDirectory(): void {}
+
+  /** In the place of one that is there. */
+  #create(action: string, path: string): MemoryFile {
+    this.#list(action, path)
+    const file = new MemoryFile(path)
+    this.#files.set(path, file)
+    return file
+  }
+
+  #list(action: string, path: string): void {
+    const names = this.#directories.get(parentOf(path))
+    if (names === undefined) throw new StorageError(action, path, new Error('no such directory'))
+    names.add(nameOf(path))
+  }
+
+  #unlist(path: string): void {
+    this.#directories.get(parentOf(path))?.delete(nameOf(path))
+  }
 }
 
 /** A run of bytes that never moves. Bytes below `used` are never written again, unless by a positioned `write`. */

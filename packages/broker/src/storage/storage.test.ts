@@ -78,6 +78,26 @@ describe.each(kinds)('%s', (_, create) => {
     storage.syncDirectory('')
   })
 
+  test('directories keep their names apart, however deep and alike', () => {
+    const storage = create()
+    for (const directory of ['a', 'ab', 'a/b/c', 'a/bc']) {
+      storage.mkdir(directory)
+      storage.writeFile(`${directory}/file`, directory)
+    }
+    storage.mkdir('a')
+    expect([storage.list(''), storage.list('a'), storage.list('a/b')]).toEqual([['a', 'ab'], ['b', 'bc', 'file'], ['c']])
+    storage.rename('a/b', 'ab/d')
+    expect([storage.list('a'), storage.list('ab'), storage.list('ab/d/c')]).toEqual([['bc', 'file'], ['d', 'file'], ['file']])
+    expect(storage.open('ab/d/c/file').read(0, 10).toString()).toBe('a/b/c')
+    expect(() => storage.rename('a/file', 'missing/file')).toThrow(StorageError)
+    storage.rename('a/file', 'a/file')
+    expect(storage.list('a')).toEqual(['bc', 'file'])
+    storage.removeDirectory('a')
+    expect([storage.list(''), storage.exists('a/bc'), storage.readFile('a/bc/file')]).toEqual([['ab'], false, null])
+    storage.mkdir('a')
+    expect(storage.list('a')).toEqual([])
+  })
+
   test('errors name the path', () => {
     const storage = create()
     const names = (run: () => unknown): void =>
