@@ -1,5 +1,6 @@
 import { CONSUMER_PROTOCOL_TYPE } from '../coordinator/consumer-protocol.ts'
 import { NO_EPOCHS, NO_PARTITIONS, type Assignment } from './assignment.ts'
+import { HeldPartitions } from './held-partitions.ts'
 import { hashMapOrder, stringHash } from './java-order.ts'
 import {
   isReconciledTo,
@@ -49,7 +50,7 @@ export class ConsumerGroup {
   /** The metadata of its topics may have changed since the hash was computed. Not in the log: true after a restart. */
   metadataIsStale = true
   #derived: Derived | null = null
-  #owned: ReadonlyMap<string, ReadonlySet<number>> | null = null
+  readonly #held: HeldPartitions
 
   constructor(id: string, from?: ConsumerGroup) {
     this.id = id
@@ -57,6 +58,7 @@ export class ConsumerGroup {
     this.#instances = new Map(from?.instances)
     this.#targets = new Map(from?.targets)
     this.#regexes = new Map(from?.regexes)
+    this.#held = new HeldPartitions(from === undefined ? undefined : from.#held)
     if (from === undefined) return
     this.#epoch = from.epoch
     this.#metadataHash = from.metadataHash
@@ -174,8 +176,7 @@ export class ConsumerGroup {
 
   /** Whether a member has the partition, or was told to give it back and did not yet. */
   isOwned(topicId: string, partition: number): boolean {
-    this.#owned ??= this.#computeOwned()
-    return this.#owned.get(topicId)?.has(partition) ?? false
+    return this.#held.has(topicId, partition)
   }
 
   apply(record: ConsumerRecord): void {
@@ -221,7 +222,7 @@ export class ConsumerGroup {
       return
     }
     this.#members.delete(id)
-    this.#owned = null
+    this.#noLongerHeld(former)
     // Its successor may have the instance already.
     const instanceId = former?.instanceId ?? null
     if (instanceId !== null && this.#instances.get(instanceId) === id) this.#instances.delete(instanceId)
@@ -229,13 +230,22 @@ export class ConsumerGroup {
 
   #applyProgress(id: string, progress: (ConsumerRecord & { type: 'progress' })['value']): void {
     const former = this.#members.get(id)
-    this.#owned = null
-    if (progress !== null) this.#members.set(id, { ...(former ?? newMember(id)), ...progressOf(progress) })
-    else if (former !== undefined) {
+    this.#noLongerHeld(former)
+    if (progress !== null) {
+      this.#members.set(id, { ...(former ?? newMember(id)), ...progressOf(progress) })
+      this.#held.add(progress.assigned)
+      this.#held.add(progress.revoking)
+    } else if (former !== undefined) {
       // What remains is deleted by the tombstone that follows.
       const left = { epoch: LEAVE_EPOCH, previousEpoch: LEAVE_EPOCH, assigned: NO_EPOCHS, revoking: NO_EPOCHS }
       this.#members.set(id, { ...former, ...left })
     }
+  }
+
+  #noLongerHeld(member: ConsumerMember | undefined): void {
+    if (member === undefined) return
+    this.#held.remove(member.assigned)
+    this.#held.remove(member.revoking)
   }
 
   #derive(): Derived {
@@ -263,20 +273,6 @@ export class ConsumerGroup {
       }
     }
     return (this.#derived = { subscriptions, regexes, assignors, classicMembers })
-  }
-
-  #computeOwned(): ReadonlyMap<string, ReadonlySet<number>> {
-    const owned = new Map<string, Set<number>>()
-    for (const { assigned, revoking } of this.#members.values()) {
-      for (const held of [assigned, revoking]) {
-        for (const [topicId, partitions] of held) {
-          let all = owned.get(topicId)
-          if (all === undefined) owned.set(topicId, (all = new Set()))
-          for (const partition of partitions.keys()) all.add(partition)
-        }
-      }
-    }
-    return owned
   }
 }
 
