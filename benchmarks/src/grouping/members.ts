@@ -64,7 +64,7 @@ export class Members {
 
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
-    await this.#exited
+    await this.#exited.catch(() => {})
   }
 
   async #ask<Answer>(command: Command): Promise<Answer> {

@@ -58,14 +58,12 @@ export class Positions {
     const { groupId } = this.#config
     if (groupId === null) return asked.forEach(({ cursor }) => this.#resetByPolicy(cursor))
     await this.#knowTopics(asked)
-    const answers = await this.#offsets.fetch(
-      groupId,
-      asked.map(({ cursor }) => cursor),
-    )
+    const cursors = asked.map(({ cursor }) => cursor)
+    const answers = new Map((await this.#offsets.fetch(groupId, cursors)).map((one) => [keyOf(one), one]))
     let failure: KafkaError | null = null
     for (const { cursor, serial } of asked) {
       if (!isCurrent(cursor, serial, 'locating')) continue
-      const answer = answers.find(({ topic, partition }) => topic === cursor.topic && partition === cursor.partition)
+      const answer = answers.get(keyOf(cursor))
       const code = answer === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : answer.errorCode
       if (code !== ErrorCode.NONE) {
         const error = errorAbout(code, `offset of group ${groupId} for ${cursor.topic}-${cursor.partition}`)
