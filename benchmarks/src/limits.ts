@@ -83,7 +83,7 @@ export const GROUP_HEARTBEAT_MS = 500
 export const GROUP_FLOW_MS = 250
 
 /** How long a group is left alone, for comparison. */
-export const GROUP_REST_MS = 400
+export const GROUP_REST_MS = 300
 
 /** A group that has not settled by then has failed. */
 export const GROUP_LIMIT_MS = 60_000
