@@ -41,7 +41,7 @@ export class MemoryStorage implements Storage {
       return
     }
     this.#directories.set(to, this.#directories.get(to) ?? new Set())
-    for (const name of [...names!]) this.rename(`${from}/${name}`, `${to}/${name}`)
+    for (const name of names!) this.rename(`${from}/${name}`, `${to}/${name}`)
     this.#directories.delete(from)
   }
 
@@ -52,7 +52,7 @@ export class MemoryStorage implements Storage {
   removeDirectory(directory: string): void {
     const names = this.#directories.get(directory)
     if (names === undefined) return
-    for (const name of [...names]) {
+    for (const name of names) {
       const path = `${directory}/${name}`
       if (this.#directories.has(path)) this.removeDirectory(path)
       else this.remove(path)
