@@ -236,7 +236,10 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
 
   async revoking(partitions: readonly TopicPartition[]): Promise<void> {
     const cursors = new Set(this.assignment.find(partitions))
-    for (const cursor of cursors) this.#drop(cursor)
+    for (const cursor of cursors) {
+      cursor.isAwaited = !this.#isLeaving
+      this.#drop(cursor)
+    }
     this.#wake()
     // Whoever closes or unsubscribes need not come back from what is in hand: it may be the one that does.
     if (!this.#isLeaving) await this.delivery.inHand.freeOf(cursors)

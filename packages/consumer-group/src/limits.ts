@@ -66,8 +66,8 @@ export const RUN_WINDOW_BYTES = 1_048_576
 /** The same over all partitions. */
 export const RUN_BYTES_MAX = 33_554_432
 
-/** Records of one partition that `run` handles in a row while handlers do not wait. */
-export const RUN_QUANTUM = 64
+/** Records of one partition that `run` handles in a row while handlers do not wait, unless these take longer than a slice. */
+export const RUN_QUANTUM = 1_000
 
 /** A record that is not due for longer is given back, and read again then. */
 export const RUN_HOLD_MS = 1_000

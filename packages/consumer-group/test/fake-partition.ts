@@ -40,6 +40,10 @@ export class FakePartition implements LaneSource {
     this.#base = position
   }
 
+  get mayFinish(): boolean {
+    return !this.isPaused
+  }
+
   get isInHand(): boolean {
     return this.#inHandFrom >= 0
   }
@@ -64,6 +68,16 @@ export class FakePartition implements LaneSource {
     const { offset, epoch, sizeInBytes, dueAt = 0 } = item
     Object.assign(task, { stored: item, item, offset, lastOffset: offset, epoch, sizeInBytes, dueAt })
     return true
+  }
+
+  goOn(task: Task): boolean {
+    this.handled()
+    const isThere = (this.items[this.position]?.dueAt ?? 0) === 0
+    return isThere && this.next(task)
+  }
+
+  describe(): void {
+    // `next` has said it all.
   }
 
   chainOf(task: Task): number {

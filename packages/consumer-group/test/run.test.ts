@@ -428,6 +428,68 @@ describe('rebalances', () => {
     expect(await bench.committed(groupId, topic)).toEqual([20, 20])
   })
 
+  test.each([
+    ['classic', ['range']],
+    ['classic', ['cooperative-sticky']],
+    ['consumer', undefined],
+  ] as const)(
+    'under %s %s what was taken before the last record that began is handled before its partition is given up, retries included; nothing is repeated',
+    async (groupProtocol, partitionAssignors) => {
+      const topic = await bench.topic(2)
+      const keys = ['a', 'a', 'b', 'a', 'c']
+      for (const partition of [0, 1]) {
+        const records = keys.map((key, index) => ({ key, partition, value: String(index) }))
+        await bench.producer.sendAll(topic, records)
+      }
+      const groupId = newGroup()
+      const options = {
+        groupId,
+        topics: [topic],
+        groupProtocol,
+        ...(partitionAssignors === undefined ? {} : { partitionAssignors }),
+      }
+      await using first = bench.consumer(options)
+      await using second = bench.consumer(options)
+      const gates = new Gates()
+      const handled: string[] = []
+      let isRevoked = false
+      let failures = 0
+      const run = first.run({
+        concurrency: 10,
+        orderedBy: 'key',
+        retry: { retries: 1, backoffMs: 1 },
+        eachRecord: async (record, context) => {
+          await gates.handle(record, context)
+          if (record.offset === 1 && context.attempt === 1) {
+            failures++
+            throw new Error('once more')
+          }
+          handled.push(noted(record))
+        },
+      })
+      // Of each partition 'a' at 0 runs, and 'b' and 'c' beyond are handled, with two of 'a' before them in line.
+      gates.open('0:2', '0:4', '1:2', '1:4')
+      await until(() => handled.length === 4 && gates.began.length === 6)
+      first.on('revoked', () => (isRevoked = true))
+      const others: string[] = []
+      const run2 = second.run({ eachRecord: (record) => void others.push(noted(record)) })
+      await until(() => first.assignment.length < 2)
+      expect(isRevoked).toBe(false)
+      gates.open(...['0', '1'].flatMap((partition) => ['0', '1', '3'].map((offset) => `${partition}:${offset}`)))
+      await until(() => handled.length === 10 && second.assignment.length === 1)
+      expect(failures).toBe(2)
+      await bench.fill(topic, 0, 5, 6)
+      await bench.fill(topic, 1, 5, 6)
+      gates.open('0:5', '1:5')
+      await until(() => handled.length + others.length === 12)
+      first.stop()
+      second.stop()
+      await Promise.all([run, run2])
+      expect(new Set([...handled, ...others]).size).toBe(12)
+      expect(await bench.committed(groupId, topic)).toEqual([6, 6])
+    },
+  )
+
   test('a handler that is stuck makes the member leave, as in Java; its signal is aborted, and it is back when that ends', async () => {
     const topic = await bench.topic(1, 4)
     const groupId = newGroup()
@@ -486,6 +548,32 @@ describe('rebalances', () => {
   })
 })
 
+describe('the event loop', () => {
+  test.each(['do not wait', 'wait for what is there'])('has its turn while handlers %s', async (what) => {
+    const topic = await bench.topic(1, 2_000)
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic] })
+    let turns = 0
+    let count = 0
+    let isOver = false
+    const turn = (): void => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    const work = (): void => {
+      // Busy for longer than a slice in every few hundred records.
+      if (count === 0) setImmediate(turn)
+      for (const end = performance.now() + 0.1; performance.now() < end;);
+      if (++count < 2_000) return
+      isOver = true
+      consumer.stop()
+    }
+    const eachRecord = what === 'do not wait' ? work : (): Promise<void> => Promise.resolve(work())
+    await consumer.run({ eachRecord })
+    // 200 ms of work in slices of 10.
+    expect(turns).toBeGreaterThanOrEqual(10)
+  })
+})
+
 describe('positions', () => {
   test('a seek in a handler goes on from there; what was in hand is of no account', async () => {
     const topic = await bench.topic(1, 10)
@@ -541,6 +629,22 @@ describe('the end', () => {
     expect(await bench.committed(groupId, topic)).toEqual([2])
     await consumer.run({ eachRecord: gates.handle, signal: AbortSignal.abort() })
     expect(gates.began).toHaveLength(2)
+  })
+
+  test('what was taken before the last record that began is handled first, so that nothing is repeated', async () => {
+    const topic = await keyed(['a', 'a', 'b', 'a'])
+    const groupId = newGroup()
+    await using consumer = bench.consumer({ groupId, topics: [topic] })
+    const gates = new Gates()
+    const run = consumer.run({ eachRecord: gates.handle, concurrency: 4, orderedBy: 'key' })
+    gates.open('0:2')
+    await until(() => gates.began.length === 2)
+    consumer.stop()
+    gates.open('0:0', '0:1', '0:3')
+    await run
+    // Not the last, beyond which nothing was handled.
+    expect(gates.began).toEqual(['0:0', '0:2', '0:1'])
+    expect(await bench.committed(groupId, topic)).toEqual([3])
   })
 
   test('by close, which waits for handlers', async () => {

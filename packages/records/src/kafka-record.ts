@@ -110,6 +110,18 @@ export class KafkaRecord {
     return varintAt(this.batch.recordBytes, this.#keyLengthAt())
   }
 
+  /** Of the key's bytes, FNV-1a in 31 bits, without a view of them; -1 when it is null. */
+  get keyHash(): number {
+    const data = this.batch.recordBytes
+    const at = this.#keyLengthAt()
+    const length = varintAt(data, at)
+    if (length < 0) return -1
+    const start = afterVarint(data, at)
+    let hash = 0x811c9dc5
+    for (let index = start; index < start + length; index++) hash = Math.imul(hash ^ data[index]!, 0x01000193)
+    return hash >>> 1
+  }
+
   /** In the order written, names may repeat. Throws `CorruptRecordError` if their bytes contradict themselves. */
   get headers(): RecordHeader[] {
     const start = this.#valueStart + Math.max(0, this.#valueLength)

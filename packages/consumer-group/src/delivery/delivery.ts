@@ -188,7 +188,7 @@ export class Delivery {
 
   #checked(cursor: PartitionCursor): PartitionCursor {
     if (this.#isFinal) this.throwFailure()
-    this.#throwFailureOf(cursor)
+    if (this.#failures.size > 0) this.#throwFailureOf(cursor)
     return cursor
   }
 

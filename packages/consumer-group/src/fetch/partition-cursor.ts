@@ -17,6 +17,8 @@ export class PartitionCursor {
   isActive = true
   /** True once it is not ours any more, so that nothing of it may be committed. */
   isGone = false
+  /** It is given up, once nothing of it is in the application's hands. */
+  isAwaited = false
   /** Nothing is fetched or handed out; what is buffered is kept (KAFKA-7548). */
   isPaused = false
 

@@ -1,6 +1,6 @@
 import type { KafkaError } from '@millrace/protocol'
 import { asKafkaError } from '@millrace/protocol/internal'
-import type { Environment, Timer } from '@millrace/client/internal'
+import type { Clock, Environment, Timer } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { ConsumerCore } from '../consumer-core.ts'
@@ -34,7 +34,9 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   readonly #config: RunConfig
   readonly #core: ConsumerCore
   readonly #loops: Loops
-  readonly #environment: Environment
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #handler: RunConfig['handler']
   readonly #scheduler: Scheduler
   readonly #copier: RecordCopier
   /** Null for batches, which deserialize as they are read. */
@@ -46,6 +48,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   readonly #isLate = (): boolean => --this.#untilClock <= 0 && this.#isSliceOver()
   #untilClock = DELIVERY_CLOCK_EVERY
   #sliceEnd = 0
+  /** As of the last look at the clock, which is no longer ago than some records. */
+  #now = 0
   #isTurnDue = false
   #isPumping = false
   /** Whether more could begin now, but it is for others to go on first. */
@@ -62,10 +66,12 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#config = config
     this.#core = core
     this.#loops = loops
-    this.#environment = environment
+    this.#clock = environment.clock
+    this.#random = () => environment.random()
+    this.#handler = config.handler
     this.#decoder = config.isBatched ? null : core.decoder
     this.#retryTopics = new Set(config.failures.retryTopics.map(({ topic }) => topic))
-    this.#copier = new RecordCopier(config.failures, consumer.groupId, environment.clock, () => environment.random())
+    this.#copier = new RecordCopier(config.failures, consumer.groupId, environment.clock, this.#random)
     const { concurrency, orderedBy, isBatched } = config
     const settings = {
       concurrency,
@@ -76,6 +82,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
       bytesLimit: RUN_BYTES_MAX,
       // What is held is in hand, where nothing may stay for `maxPollIntervalMs`.
       holdMs: Math.min(RUN_HOLD_MS, consumer.maxPollIntervalMs / POLL_CHECKS_PER_INTERVAL),
+      // The group waits for that, and puts out who takes longer than `maxPollIntervalMs`.
+      finishMs: Math.min(config.drainTimeoutMs, consumer.maxPollIntervalMs / 2),
     }
     this.#scheduler = new Scheduler(settings, this)
   }
@@ -110,18 +118,18 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
 
   // ---- what the scheduler asks for ----
 
-  begin(task: Task): void {
+  begin(task: Task): boolean {
     let result: unknown
-    let isWaiting: boolean
     try {
-      if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return this.#scheduler.end(task)
-      result = this.#config.handler(task.item as never, task)
-      isWaiting = isThenable(result)
+      if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return true
+      result = this.#handler(task.item as never, task)
+      if (result === undefined || !isThenable(result)) return true
     } catch (error) {
-      return this.#failed(task, error)
+      this.#failed(task, error)
+      return false
     }
-    if (isWaiting) this.#await(task, result)
-    else this.#scheduler.end(task)
+    this.#await(task, result)
+    return false
   }
 
   load(lane: Lane, loading: Loading): void {
@@ -153,7 +161,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
       }
       for (const cursor of this.#core.assignment.cursors()) if (!this.#known.has(cursor)) this.#add(cursor)
     }
-    this.#scheduler.refresh()
+    this.#now = this.#clock.now()
+    this.#scheduler.refresh(this.#now)
     this.#pump()
   }
 
@@ -165,32 +174,38 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.#isOver) return
-    const now = this.#now()
-    this.#sliceEnd = now + DELIVERY_SLICE_MS
+    if (this.#isPumping || this.#isHeldUp || this.#isOver) return
+    if (this.#isWaiting) this.#beginSlice()
     this.#isPumping = true
-    this.#scheduler.tick(now)
-    const isLate = this.#scheduler.pump(now, this.#isLate)
+    if (this.#scheduler.deadline <= this.#now) this.#scheduler.tick(this.#now)
+    const isLate = this.#scheduler.pump(this.#now, this.#isLate)
     this.#isPumping = false
     if (isLate) this.#pumpNextTurn()
     this.#noteWaiting()
-    this.#arm(now)
-    if (this.#isEnding && this.#scheduler.isIdle) void this.#end()
+    this.#arm()
+    if (this.#isEnding && this.#scheduler.isDone) void this.#end()
   }
 
-  /** Handlers that never wait would keep heartbeats and fetches from their turn. */
+  /** Handlers that never wait, or only for what is there, would keep heartbeats and fetches from their turn. */
   #pumpNextTurn(): void {
-    if (this.#isHeldUp) return
     this.#isHeldUp = true
     void nextTurn().then(() => {
       this.#isHeldUp = false
+      this.#beginSlice()
       this.#pump()
     })
   }
 
+  #beginSlice(): void {
+    this.#now = this.#clock.now()
+    this.#sliceEnd = this.#now + DELIVERY_SLICE_MS
+    this.#untilClock = DELIVERY_CLOCK_EVERY
+  }
+
   #isSliceOver(): boolean {
     this.#untilClock = DELIVERY_CLOCK_EVERY
-    return this.#now() >= this.#sliceEnd
+    this.#now = this.#clock.now()
+    return this.#now >= this.#sliceEnd
   }
 
   /** We wait for records when no handler runs; one of a partition that was lost counts, so that a member that is stuck stays away. */
@@ -202,13 +217,14 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     else this.#loops.served()
   }
 
-  #arm(now: number): void {
+  #arm(): void {
     const { deadline } = this.#scheduler
     if (deadline >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = deadline
-    this.#timer = this.#environment.clock.after(Math.max(0, deadline - now), () => {
+    this.#timer = this.#clock.after(Math.max(0, deadline - this.#clock.now()), () => {
       this.#timerAt = Infinity
+      this.#now = this.#clock.now()
       this.#pump()
     })
   }
@@ -254,17 +270,15 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     const { lane, attemptsHere } = task
     const failure = { topic: lane.source.topic, attemptsHere, isHandled: lane.isHandled(task), error }
     try {
-      return { action: actionFor(this.#config.failures, failure, this.#environment.random()), cause: error }
+      return { action: actionFor(this.#config.failures, failure, this.#random()), cause: error }
     } catch (thrown) {
       return { action: { action: 'stop' }, cause: thrown }
     }
   }
 
   #retry(task: Task, delayMs: number): void {
-    // What has not begun when the run ends is for the next one.
-    if (this.#isEnding) return this.#scheduler.drop(task)
     if (isBatch(task.stored)) task.item = restOf(task.stored, task.offset)
-    this.#scheduler.retry(task, this.#now() + delayMs)
+    this.#scheduler.retry(task, this.#clock.now() + delayMs)
   }
 
   async #copy(task: Task, target: string, delayMs: number | null, cause: unknown): Promise<void> {
@@ -284,14 +298,20 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   /** Nothing begins any more; what runs may end in `drainTimeoutMs`. */
   #finish(error: KafkaError | null): void {
     this.#error ??= error
+    this.#now = this.#clock.now()
+    // After a failure what ran may end, and no more.
+    if (error !== null) this.#scheduler.cut(this.#now)
     if (this.#isEnding) return
     this.#isEnding = true
-    this.#scheduler.stop()
-    this.#drainTimer = this.#environment.clock.after(this.#config.drainTimeoutMs, () => {
-      this.#scheduler.abandon()
-      void this.#end()
-    })
+    this.#scheduler.stop(this.#now)
+    this.#drainTimer = this.#clock.after(this.#config.drainTimeoutMs, () => this.#abandon())
     this.wake()
+  }
+
+  /** What still runs is told by its signal, and ignored: its record comes again. */
+  #abandon(): void {
+    this.#scheduler.abandon(this.#clock.now())
+    void this.#end()
   }
 
   async #end(): Promise<void> {
@@ -304,10 +324,6 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#loops.ended(this)
     if (this.#error === null) this.#outcome.resolve()
     else this.#outcome.reject(this.#error)
-  }
-
-  #now(): number {
-    return this.#environment.clock.now()
   }
 }
 

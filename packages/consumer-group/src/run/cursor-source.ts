@@ -1,11 +1,11 @@
-import { crc32c, KafkaRecord } from '@millrace/records/internal'
+import { KafkaRecord } from '@millrace/records/internal'
 import type { Delivery } from '../delivery/delivery.ts'
 import { storedBytes, type ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import { Loading } from '../fetch/record-feed.ts'
 import { attemptsOf, dueAtOf } from './copy-headers.ts'
 import type { LaneSource } from './lane-source.ts'
-import { NO_CHAIN, type Task } from './task.ts'
+import type { Task } from './task.ts'
 
 export interface CursorItems {
   readonly isBatched: boolean
@@ -20,6 +20,8 @@ export class CursorSource implements LaneSource {
   readonly cursor: PartitionCursor
   readonly #delivery: Delivery
   readonly #items: CursorItems
+  /** Single records, each of which may begin at once. */
+  readonly #isPlain: boolean
 
   constructor(cursor: PartitionCursor, delivery: Delivery, items: CursorItems) {
     this.topic = cursor.topic
@@ -27,6 +29,7 @@ export class CursorSource implements LaneSource {
     this.cursor = cursor
     this.#delivery = delivery
     this.#items = items
+    this.#isPlain = !items.isBatched && !items.isRetryTopic
   }
 
   get isOurs(): boolean {
@@ -57,9 +60,39 @@ export class CursorSource implements LaneSource {
     return this.#items.isBatched ? this.#nextBatch(task) : this.#nextRecord(task)
   }
 
+  get mayFinish(): boolean {
+    return !this.cursor.isPaused && (this.cursor.isActive || this.cursor.isAwaited)
+  }
+
+  goOn(task: Task): boolean {
+    if (!this.#isPlain) return false
+    this.#delivery.handled(this.cursor)
+    const record = this.#delivery.takeRecordOf(this.cursor)
+    if (record === null || record instanceof Loading) return false
+    task.stored = record
+    task.item = record
+    task.isDecoded = false
+    return true
+  }
+
+  describe(task: Task): void {
+    const { stored } = task
+    if (isBatch(stored)) {
+      task.offset = stored.firstOffset
+      task.lastOffset = stored.lastOffset
+      task.epoch = stored.leaderEpoch
+      task.sizeInBytes = storedBytes(stored)
+      return
+    }
+    const { offset, batch, sizeInBytes } = stored as KafkaRecord
+    task.offset = offset
+    task.lastOffset = offset
+    task.epoch = batch.partitionLeaderEpoch
+    task.sizeInBytes = sizeInBytes
+  }
+
   chainOf(task: Task): number {
-    const { key } = task.stored as KafkaRecord
-    return key === null ? NO_CHAIN : crc32c(key, 0, key.length)
+    return (task.stored as KafkaRecord).keyHash
   }
 
   handled(): void {
@@ -78,15 +111,9 @@ export class CursorSource implements LaneSource {
     const record = this.#delivery.takeRecordOf(this.cursor)
     if (record === null) return false
     if (record instanceof Loading) return record
-    const { isRetryTopic } = this.#items
-    const { offset } = record
     task.stored = record
     task.item = record
-    task.offset = offset
-    task.lastOffset = offset
-    task.epoch = this.cursor.batchEpoch
-    task.sizeInBytes = record.sizeInBytes
-    if (isRetryTopic) {
+    if (this.#items.isRetryTopic) {
       const { headers } = record
       task.dueAt = dueAtOf(headers)
       task.attemptsBefore = attemptsOf(headers)
@@ -100,10 +127,6 @@ export class CursorSource implements LaneSource {
     if (batch instanceof Loading) return batch
     task.stored = batch
     task.item = batch
-    task.offset = batch.firstOffset
-    task.lastOffset = batch.lastOffset
-    task.epoch = this.cursor.positionEpoch
-    task.sizeInBytes = storedBytes(batch)
     return true
   }
 }

@@ -1,5 +1,10 @@
 const INITIAL_CAPACITY = 16
 
+// What an item is at. `IDLE`: it was taken, and no handler has it now.
+const IDLE = 0
+const RUNNING = 1
+const OVER = 2
+
 /**
  * What was taken of one partition, in the order of its offsets, and which of it is over. Handlers end in any order; what may be committed is
  * only what lies before the first one that is not over. A ring of 13 bytes for each item between that one and the last taken.
@@ -7,7 +12,7 @@ const INITIAL_CAPACITY = 16
 export class HandledPrefix {
   #offsets = new Float64Array(INITIAL_CAPACITY)
   #epochs = new Int32Array(INITIAL_CAPACITY)
-  #isOver = new Uint8Array(INITIAL_CAPACITY)
+  #states = new Uint8Array(INITIAL_CAPACITY)
   /** Items are numbered as they come; those from head to before tail are here. */
   #head = 0
   #tail = 0
@@ -37,12 +42,31 @@ export class HandledPrefix {
     const at = this.#at(this.#tail)
     this.#offsets[at] = offset
     this.#epochs[at] = epoch
-    this.#isOver[at] = 0
+    this.#states[at] = IDLE
     return this.#tail++
   }
 
   has(item: number): boolean {
-    return item >= this.#head && item < this.#tail && this.#isOver[this.#at(item)] === 0
+    return item >= this.#head && item < this.#tail && this.#states[this.#at(item)] !== OVER
+  }
+
+  /** A handler has the item, or has it no more. Of one that is over nothing is noted. */
+  run(item: number, isRunning: boolean): void {
+    if (this.has(item)) this.#states[this.#at(item)] = isRunning ? RUNNING : IDLE
+  }
+
+  /** The last item that is over or that a handler has; -1 without one. */
+  get lastBegun(): number {
+    let item = this.#tail - 1
+    while (item >= this.#head && this.#states[this.#at(item)] === IDLE) item--
+    return item < this.#head ? -1 : item
+  }
+
+  /** How many of the items before this one no handler has, and are not over. */
+  idleBefore(item: number): number {
+    let count = 0
+    for (let at = this.#head; at < item; at++) if (this.#states[this.#at(at)] === IDLE) count++
+    return count
   }
 
   /** A part of the item, up to before `offset`, is over. Gives back whether that moves `offset` of the whole. */
@@ -55,10 +79,10 @@ export class HandledPrefix {
 
   /** The item is over. Gives back whether that moves `offset`. */
   end(item: number): boolean {
-    this.#isOver[this.#at(item)] = 1
+    this.#states[this.#at(item)] = OVER
     if (item !== this.#head) return false
     do this.#epoch = this.#epochs[this.#at(this.#head++)]!
-    while (this.#head !== this.#tail && this.#isOver[this.#at(this.#head)] === 1)
+    while (this.#head !== this.#tail && this.#states[this.#at(this.#head)] === OVER)
     return true
   }
 
@@ -75,16 +99,16 @@ export class HandledPrefix {
     const { length } = this
     const offsets = new Float64Array(length * 2)
     const epochs = new Int32Array(length * 2)
-    const isOver = new Uint8Array(length * 2)
+    const states = new Uint8Array(length * 2)
     for (let item = this.#head; item < this.#tail; item++) {
       const from = this.#at(item)
       const to = item & (length * 2 - 1)
       offsets[to] = this.#offsets[from]!
       epochs[to] = this.#epochs[from]!
-      isOver[to] = this.#isOver[from]!
+      states[to] = this.#states[from]!
     }
     this.#offsets = offsets
     this.#epochs = epochs
-    this.#isOver = isOver
+    this.#states = states
   }
 }

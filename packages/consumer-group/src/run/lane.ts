@@ -1,10 +1,9 @@
 import { ConfigError } from '@millrace/protocol'
 import { notAssigned } from '../errors.ts'
 import type { Loading } from '../fetch/record-feed.ts'
-import { Fifo } from './fifo.ts'
-import { HandledPrefix } from './handled-prefix.ts'
 import type { LaneSource } from './lane-source.ts'
-import { NO_CHAIN, Task } from './task.ts'
+import { TakenItems, type ByteBudget } from './taken-items.ts'
+import { Task } from './task.ts'
 
 /** What is handled one after another: all of a partition, what has the same key there, or nothing. */
 export type RunOrder = 'partition' | 'key' | 'none'
@@ -19,12 +18,6 @@ export interface LaneSettings {
   readonly holdMs: number
   /** Whether the items are batches, of which a part can be handled. */
   readonly isBatched: boolean
-}
-
-/** Bytes of what is taken and not over, of all lanes. */
-export interface ByteBudget {
-  used: number
-  readonly limit: number
 }
 
 /** Commits what was handled of the lane's partition. */
@@ -47,12 +40,8 @@ export class Lane {
   /** The last `heldUntil` for which a look was arranged. */
   heldNoted = 0
   readonly #settings: LaneSettings
-  readonly #budget: ByteBudget
   readonly #commit: CommitLane
-  readonly #prefix = new HandledPrefix()
-  /** The last item of each key that has any. */
-  readonly #chains = new Map<number, Task>()
-  readonly #runnable = new Fifo<Task>()
+  readonly #taken: TakenItems
   #held: Task | null = null
   /** The one item under way, entered nowhere: most handlers do not wait, and then nothing else ever needs to know of it. */
   #alone: Task | null = null
@@ -60,12 +49,10 @@ export class Lane {
   /** Handlers of the same partition from before it was lost: their end is waited for, so that order holds in this process. */
   #predecessor: Lane | null
   #serial: number
-  #generation = 0
-  /** Taken and not over. */
-  #unfinished = 0
-  #bytes = 0
   /** Handlers that run, and copies under way. */
   #busy = 0
+  /** Nothing more is taken; what was taken before the last that began may begin. */
+  #isClosing = false
   #isOver = false
   #isSettled = false
   #controller: AbortController | null = null
@@ -73,7 +60,7 @@ export class Lane {
   constructor(source: LaneSource, settings: LaneSettings, budget: ByteBudget, commit: CommitLane, predecessor: Lane | null) {
     this.source = source
     this.#settings = settings
-    this.#budget = budget
+    this.#taken = new TakenItems(budget)
     this.#commit = commit
     this.#predecessor = predecessor
     this.#serial = source.serial
@@ -84,17 +71,27 @@ export class Lane {
     return this.#isOver
   }
 
+  /** Nothing more is taken. */
+  get isLeaving(): boolean {
+    return this.#isOver || this.#isClosing
+  }
+
   get isBusy(): boolean {
     return this.#busy > 0
   }
 
+  /** Nothing of it runs, or will. */
+  get isEnded(): boolean {
+    return this.#isOver && this.#busy === 0
+  }
+
   /** Whoever must end before a new lane of the same partition may begin. */
   get unended(): Lane | null {
-    return this.#busy > 0 ? this : this.#predecessor
+    return this.isEnded ? this.#predecessor : this
   }
 
   get hasWork(): boolean {
-    return this.#runnable.length > 0 || this.#held !== null || this.source.hasMore
+    return this.#taken.hasRunnable || this.#held !== null || this.source.hasMore
   }
 
   get signal(): AbortSignal {
@@ -113,17 +110,28 @@ export class Lane {
     this.isStarved = false
     if (this.#isOver || this.source.isPaused) return null
     const mayRead = this.#follow()
-    if (this.#unfinished === 0 && this.#busy === 0 && this.#predecessor === null) return mayRead ? this.#takeAlone(now) : null
+    if (this.#isClosing) return this.#nextBeforeEnd()
+    if (this.#taken.count === 0 && this.#busy === 0 && this.#predecessor === null) return mayRead ? this.#takeAlone(now) : null
     if (this.#predecessor !== null && !this.#mayBegin(mayRead, now)) return null
-    const task = this.#runnable.shift()
-    if (task !== undefined) return task
-    return mayRead ? this.#read(now) : null
+    return this.#taken.next() ?? (mayRead ? this.#read(now) : null)
   }
 
   /** @param task what `next` gave */
   begin(task: Task): void {
     task.state = 'running'
     this.#busy++
+    if (task !== this.#alone) this.#taken.run(task, true)
+  }
+
+  /**
+   * The item's handler did not wait. If nobody else need know of it, it is over, and the next item is in its place and may begin. False when that is not so:
+   * then nothing is said of it yet.
+   * @throws {KafkaError} that stops the partition
+   */
+  goOn(task: Task): boolean {
+    const { source } = this
+    if (task !== this.#alone || this.isLeaving || source.isPaused || source.serial !== this.#serial) return false
+    return source.goOn(task)
   }
 
   /** It is not over at once: now others must know of it. */
@@ -132,9 +140,10 @@ export class Lane {
     this.#alone = null
     this.#spare = null
     this.#register(task)
+    this.#taken.run(task, true)
     // What was lost meanwhile is of no account.
     if (this.#isSettled) this.#forget()
-    else if (task.chain !== NO_CHAIN) this.#chains.set(task.chain, task)
+    else this.#taken.lineUp(task)
   }
 
   /** It ended without waiting for anything: its context may be another item's now. */
@@ -151,7 +160,7 @@ export class Lane {
     this.#busy--
     task.state = 'over'
     if (task === this.#alone) return this.#endAlone(task)
-    if (!this.#isStale(task)) this.#over(task)
+    if (!this.#taken.isStale(task) && this.#taken.over(task)) this.#report()
     this.#settleIfDone()
   }
 
@@ -168,65 +177,77 @@ export class Lane {
     this.enter(task)
     this.#busy--
     task.state = 'waiting'
+    if (!this.#taken.isStale(task)) this.#taken.run(task, false)
     this.#settleIfDone()
   }
 
   resume(task: Task): void {
-    if (this.#isOver || this.#isStale(task)) return
+    if (this.#isOver || this.#taken.isStale(task)) return
     task.state = 'queued'
     task.attemptsHere++
-    this.#runnable.push(task)
+    this.#taken.ready(task)
   }
 
   /** Whether what becomes of it is of no account any more: the partition was lost, or its position was set anew. */
   isIgnored(task: Task): boolean {
     this.enter(task)
-    return this.#isStale(task)
+    return this.#taken.isStale(task)
   }
 
   /** Whether all of it counts as handled, though its handler may not be done. */
   isHandled(task: Task): boolean {
-    return !this.#isStale(task) && !this.#prefix.has(task.number)
+    return !this.#taken.isStale(task) && !this.#taken.isOpen(task)
   }
 
   /** What of a batch was handled. @throws {ConfigError} */
   resolve(task: Task, record: number | { readonly offset: number }): void {
     const offset = typeof record === 'object' && record !== null ? record.offset : record
-    const { lastOffset } = task
     this.enter(task)
+    const { lastOffset } = task
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > lastOffset)
       throw new ConfigError('handled', record, `a record of the batch or its offset, at most ${lastOffset}`)
-    if (this.#isStale(task) || offset < task.offset) return
+    if (this.#taken.isStale(task) || offset < task.offset) return
     task.offset = offset + 1
-    if (!this.#prefix.has(task.number)) return
+    if (!this.#taken.isOpen(task)) return
     const isAll = offset === lastOffset
-    if (isAll ? this.#prefix.end(task.number) : this.#prefix.advance(task.number, offset + 1)) this.#report()
+    if (isAll ? this.#taken.end(task) : this.#taken.advance(task, offset + 1)) this.#report()
   }
 
   /** Rejects where the handler of a lost partition asks for it. */
   async commit(task: Task): Promise<void> {
     this.enter(task)
-    if (this.#isStale(task) || this.source.isLost) throw notAssigned('commit', this.source.topic, this.source.partition)
-    const isWhole = !this.#settings.isBatched && this.#prefix.has(task.number)
-    if (isWhole && this.#prefix.end(task.number)) this.#report()
+    if (this.#taken.isStale(task) || this.source.isLost) throw notAssigned('commit', this.source.topic, this.source.partition)
+    if (!this.#settings.isBatched && this.#taken.end(task)) this.#report()
     await this.#commit(this)
   }
 
   // ---- the end ----
 
-  /** Nothing begins any more; what has not begun comes again. Once what has begun is over, the source gets the rest back. */
+  /**
+   * Nothing more is taken. What was taken before the last item that began may begin still, so that the handled prefix reaches as far as handlers did and nothing
+   * that was handled comes again; `cut` makes an end of that. The rest comes again: once what began is over, the source gets it back.
+   */
   leave(): void {
+    if (this.isLeaving) return
+    this.#isClosing = true
+    this.#held = null
+    this.#taken.close(this.source.mayFinish)
+    this.#settleIfDone()
+  }
+
+  /** Nothing begins any more. */
+  cut(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#runnable.clear()
-    this.#chains.clear()
+    this.#isClosing = false
+    this.#taken.disperse()
     this.#held = null
     this.#settleIfDone()
   }
 
-  /** As `leave`, at once: handlers are told by their signal, and what they do is ignored. */
+  /** As `cut`, at once: handlers are told by their signal, and what they do is ignored. */
   lose(): void {
-    this.leave()
+    this.cut()
     if (this.#isSettled && this.#busy === 0) return
     this.#settle()
     this.#forget()
@@ -235,14 +256,15 @@ export class Lane {
   }
 
   #settleIfDone(): void {
-    if (this.#isOver && this.#busy === 0) this.#settle()
+    if (this.#busy > 0) return
+    if (this.#isClosing && this.#taken.isThrough) return this.cut()
+    if (this.#isOver) this.#settle()
   }
 
   #settle(): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#budget.used -= this.#bytes
-    this.#bytes = 0
+    this.#taken.release()
     if (this.source.isInHand) this.source.giveBack()
   }
 
@@ -250,15 +272,21 @@ export class Lane {
 
   /** Until the handlers of before are done, one item is taken, so that a partition that is stuck can be seen from outside. */
   #mayBegin(mayRead: boolean, now: number): boolean {
-    if (!this.#predecessor!.isBusy) {
+    if (this.#predecessor!.isEnded) {
       this.#predecessor = null
       return true
     }
-    if (mayRead && this.#unfinished === 0) {
+    if (mayRead && this.#taken.count === 0) {
       const task = this.#read(now)
-      if (task !== null) this.#runnable.push(task)
+      if (task !== null) this.#taken.ready(task)
     }
     return false
+  }
+
+  /** What was taken before the last item that began: `leave`. */
+  #nextBeforeEnd(): Task | null {
+    this.#settleIfDone()
+    return this.#isOver ? null : this.#taken.next()
   }
 
   /** Looks whether the position was set anew. Then what was taken is of no account, or, after a reset, is finished before anything is read. */
@@ -266,7 +294,7 @@ export class Lane {
     const { serial } = this.source
     if (serial === this.#serial) return true
     if (!this.source.isInHand) this.#forget()
-    if (this.#unfinished > 0 || this.#busy > 0) return false
+    if (this.#taken.count > 0 || this.#busy > 0) return false
     this.#serial = serial
     this.heldUntil = 0
     return true
@@ -282,11 +310,7 @@ export class Lane {
         return null
       }
       this.#held = null
-      if (task.chain === NO_CHAIN) return task
-      const before = this.#chains.get(task.chain)
-      this.#chains.set(task.chain, task)
-      if (before === undefined) return task
-      before.nextInChain = task
+      if (this.#taken.lineUp(task)) return task
     }
   }
 
@@ -315,43 +339,37 @@ export class Lane {
     this.#alone = task
     if (task.dueAt <= now) return task
     this.enter(task)
-    this.#chains.clear()
+    this.#taken.run(task, false)
+    this.#taken.disperse()
     this.#hold(task, now)
     return null
   }
 
   #register(task: Task): void {
-    task.generation = this.#generation
-    task.number = this.#prefix.add(task.offset, task.epoch)
+    this.source.describe(task)
+    this.#taken.add(task)
     if (this.#settings.orderedBy === 'key') task.chain = this.source.chainOf(task)
-    this.#unfinished++
-    this.#bytes += task.sizeInBytes
-    this.#budget.used += task.sizeInBytes
   }
 
   #hasRoom(now: number): boolean {
     if (now < this.heldUntil) return false
-    if (this.#unfinished === 0) return true
+    if (this.#taken.count === 0) return true
     const { orderedBy, windowRecords, windowBytes } = this.#settings
-    if (orderedBy === 'partition' || this.#prefix.length >= windowRecords || this.#bytes >= windowBytes) return false
-    this.isStarved = this.#budget.used >= this.#budget.limit
+    if (orderedBy === 'partition' || this.#taken.span >= windowRecords || this.#taken.bytes >= windowBytes) return false
+    this.isStarved = this.#taken.isBudgetSpent
     return !this.isStarved
   }
 
   #hold(task: Task, now: number): void {
     this.#held = task
     this.heldUntil = task.dueAt
-    if (task.dueAt - now <= this.#settings.holdMs || this.#unfinished > 1 || this.#busy > 0) return
+    if (task.dueAt - now <= this.#settings.holdMs || this.#taken.count > 1 || this.#busy > 0) return
     this.#forget()
     this.source.giveBack()
     this.#serial = this.source.serial
   }
 
   // ---- accounts ----
-
-  #isStale(task: Task): boolean {
-    return task.generation !== this.#generation
-  }
 
   /** Nothing else was in hand. */
   #endAlone(task: Task): void {
@@ -361,36 +379,19 @@ export class Lane {
     this.#settleIfDone()
   }
 
-  #over(task: Task): void {
-    this.#unfinished--
-    this.#bytes -= task.sizeInBytes
-    this.#budget.used -= task.sizeInBytes
-    if (this.#prefix.has(task.number) && this.#prefix.end(task.number)) this.#report()
-    const { chain, nextInChain } = task
-    if (chain === NO_CHAIN || this.#isOver) return
-    if (nextInChain !== null) this.#runnable.push(nextInChain)
-    else if (this.#chains.get(chain) === task) this.#chains.delete(chain)
-  }
-
   #report(): void {
     if (!this.source.isInHand || this.source.serial !== this.#serial) return this.#reportMoved()
-    if (this.#prefix.length === 0) this.source.handled()
-    else this.source.handledUpTo(this.#prefix.offset, this.#prefix.epoch)
+    if (this.#taken.span === 0) this.source.handled()
+    else this.source.handledUpTo(this.#taken.handledOffset, this.#taken.handledEpoch)
   }
 
   /** The position was set anew meanwhile: what is in hand from before, if it still counts, is released as a whole. */
   #reportMoved(): void {
-    if (this.source.isInHand && this.#prefix.length === 0) this.source.handled()
+    if (this.source.isInHand && this.#taken.span === 0) this.source.handled()
   }
 
   #forget(): void {
-    this.#generation++
-    this.#prefix.clear()
-    this.#chains.clear()
-    this.#runnable.clear()
+    this.#taken.forget()
     this.#held = null
-    this.#unfinished = 0
-    this.#budget.used -= this.#bytes
-    this.#bytes = 0
   }
 }

@@ -7,6 +7,7 @@ import { NO_CHAIN, type Task } from './task.ts'
 
 const WINDOW = 12
 const PARTITIONS = 3
+const FINISH_MS = 10
 
 interface Begun {
   readonly task: Task
@@ -37,6 +38,8 @@ class Model implements SchedulerHost {
   #copying: Begun[] = []
   #waiting: Begun[] = []
   readonly #items: FakeItem[][]
+  /** Of partitions that were given up in order: before which item what was taken may begin still, and until when. */
+  readonly #closing = new Map<FakePartition, { readonly before: number; readonly until: number }>()
   #calls = 0
 
   constructor(orderedBy: RunOrder, concurrency: number, waitsOneIn: number, itemsEach: number) {
@@ -50,6 +53,7 @@ class Model implements SchedulerHost {
       windowBytes: 200,
       bytesLimit: 400,
       holdMs: 5,
+      finishMs: FINISH_MS,
       isBatched: false,
     }
     this.scheduler = new Scheduler(settings, this)
@@ -57,16 +61,26 @@ class Model implements SchedulerHost {
     for (let partition = 0; partition < PARTITIONS; partition++) this.#assign(partition, 0)
   }
 
-  begin(task: Task): void {
+  begin(task: Task): boolean {
     const source = task.lane.source as FakePartition
     const begun = { task, source, done: source.done, item: task.item as FakeItem }
     this.#checkBegin(begun)
     this.#waiting = this.#waiting.filter((one) => one.task !== task)
     this.#running.push(begun)
     this.mostRunning = Math.max(this.mostRunning, this.#running.length)
-    if (++this.#calls % this.#waitsOneIn === 0) return
-    if (this.#calls % 7 === 3) this.#retry(begun, 3)
-    else this.#end(begun)
+    if (++this.#calls % this.#waitsOneIn === 0) return false
+    if (this.#calls % 7 === 3) {
+      this.#retry(begun, 3)
+      return false
+    }
+    // As a handler that does not wait, or as one that is passed over.
+    if (this.#calls % 5 === 1) {
+      this.#end(begun)
+      return false
+    }
+    this.#forget(begun)
+    begun.done.add(begun.item.offset)
+    return true
   }
 
   load(): void {
@@ -87,15 +101,16 @@ class Model implements SchedulerHost {
     else if (what === 'advance') this.now += how
     else if (what === 'revoke') this.#leave(source, false)
     else if (what === 'lose') this.#leave(source, true)
-    else if (what === 'assign' && !source.isOurs && !this.#isInHand(source)) this.#assign(source.partition, source.handledTo)
+    else if (what === 'assign' && !source.isOurs && (source.isLost || !source.isInHand))
+      this.#assign(source.partition, source.handledTo)
     else if (what === 'seek' && source.isOurs) source.seek(Math.floor((source.items.length * (how % 10)) / 10))
-    else if (what === 'pause' || what === 'resume') source.isPaused = what === 'pause'
+    else if ((what === 'pause' || what === 'resume') && source.isOurs) source.isPaused = what === 'pause'
     else if (what === 'append') source.items.push(...itemsOf(source.partition, source.items.length, how, this.#orderedBy))
     this.pump()
   }
 
   pump(): void {
-    this.scheduler.refresh()
+    this.scheduler.refresh(this.now)
     this.#pumpOnly()
   }
 
@@ -104,6 +119,12 @@ class Model implements SchedulerHost {
     this.scheduler.tick(this.now)
     while (this.scheduler.pump(this.now, () => this.#calls % 5 === 0));
     must(this.scheduler.running === this.#running.length, 'the scheduler counts wrong')
+    for (const [source, { until }] of this.#closing) {
+      if (source.isInHand) continue
+      this.#closing.delete(source)
+      const next = source.items[source.position]?.offset ?? Infinity
+      if (this.now < until) for (const offset of source.done) must(offset < next, `${offset} is done and comes again`)
+    }
   }
 
   /** Lets everything end; whatever is ours must then be handled to its end. */
@@ -111,9 +132,11 @@ class Model implements SchedulerHost {
     for (const source of this.sources) {
       source.isPaused = false
       if (!source.isOurs) {
-        while (this.#isInHand(source)) this.#endOne()
-        this.pump()
-        must(!source.isInHand, 'what was given up is in hand')
+        while (source.isInHand && !source.isLost) {
+          this.#endOne()
+          this.now += 1
+          this.pump()
+        }
         this.#assign(source.partition, source.handledTo)
       }
     }
@@ -133,11 +156,6 @@ class Model implements SchedulerHost {
     if (next !== undefined) this.#end(next)
   }
 
-  /** Whether its handlers or copies are under way, so that it was not given up yet. */
-  #isInHand(source: FakePartition): boolean {
-    return !source.isLost && [...this.#running, ...this.#copying].some((one) => one.source === source)
-  }
-
   #assign(partition: number, position: number): void {
     const source = new FakePartition(partition, this.#items[partition]!, position)
     this.sources[partition] = source
@@ -145,9 +163,16 @@ class Model implements SchedulerHost {
   }
 
   #leave(source: FakePartition, isLost: boolean): void {
+    if (source.isOurs && !isLost) {
+      const begun = [...this.#running, ...this.#copying].filter((one) => one.done === source.done)
+      const offsets = [...begun.map(({ item }) => item.offset), ...source.done]
+      const before = source.isPaused || !source.isInHand ? -1 : Math.max(-1, ...offsets)
+      this.#closing.set(source, { before, until: source.isPaused ? -1 : this.now + FINISH_MS })
+    }
     source.isOurs = false
     source.isLost ||= isLost
-    this.#waiting = this.#waiting.filter((one) => one.source !== source)
+    if (isLost) this.#closing.delete(source)
+    this.#waiting = this.#waiting.filter((one) => one.source !== source || !isLost)
   }
 
   #end(begun: Begun): void {
@@ -158,7 +183,7 @@ class Model implements SchedulerHost {
 
   #retry(begun: Begun, delay: number): void {
     this.#forget(begun)
-    if (!begun.source.isOurs || begun.done !== begun.source.done) return this.scheduler.drop(begun.task)
+    if (begun.source.isLost || begun.done !== begun.source.done) return this.scheduler.drop(begun.task)
     this.#waiting.push(begun)
     this.scheduler.retry(begun.task, this.now + delay)
   }
@@ -176,7 +201,9 @@ class Model implements SchedulerHost {
 
   #checkBegin({ task, source, item }: Begun): void {
     must(this.#running.length < this.#concurrency, 'too many handlers')
-    must(source.isOurs && !source.isPaused, 'not ours, or paused')
+    const { before, until } = this.#closing.get(source) ?? { before: -1, until: -1 }
+    const mayBegin = source.isOurs || (item.offset < before && this.now < until)
+    must(mayBegin && !source.isPaused, 'not ours, or paused')
     must((item.dueAt ?? 0) <= this.now, 'not due')
     must(!source.done.has(item.offset), 'done already')
     const taken = source.items.slice(source.handledTo, source.position)

@@ -18,11 +18,15 @@ class Bench {
         windowBytes: 1_000_000,
         bytesLimit: 1_000_000,
         holdMs: 10,
+        finishMs: 50,
         isBatched: false,
         ...settings,
       },
       {
-        begin: (task) => void this.began.push(task),
+        begin: (task) => {
+          this.began.push(task)
+          return false
+        },
         load: () => {},
         failed: (error) => {
           throw error

@@ -4,19 +4,22 @@ import { Loading } from '../fetch/record-feed.ts'
 import { RUN_QUANTUM } from '../limits.ts'
 import { DueHeap } from './due-heap.ts'
 import { Fifo } from './fifo.ts'
-import { Lane, type ByteBudget, type CommitLane, type LaneSettings } from './lane.ts'
+import { Lane, type CommitLane, type LaneSettings } from './lane.ts'
 import type { LaneSource } from './lane-source.ts'
+import type { ByteBudget } from './taken-items.ts'
 import type { Task } from './task.ts'
 
 export interface SchedulerSettings extends LaneSettings {
   /** The most handlers that run at once. */
   readonly concurrency: number
   readonly bytesLimit: number
+  /** For how long a partition that is given up may begin what it had taken before the last item that began. */
+  readonly finishMs: number
 }
 
 export interface SchedulerHost {
-  /** Calls the handler. One that does not wait is reported (`end`, `wait`, ...) before this returns. */
-  begin(task: Task): void
+  /** Calls the handler. True when that did not wait, and the item is over; otherwise it is reported (`end`, `wait`, ...), at any time. */
+  begin(task: Task): boolean
   /** `wake` the lane when that is done. */
   load(lane: Lane, loading: Loading): void
   /** A partition cannot go on. */
@@ -24,10 +27,11 @@ export interface SchedulerHost {
   readonly commit: CommitLane
 }
 
-/** What is to be looked at again at some time: a lane, and the item that is tried again if it is for that. */
+/** What is to be looked at again at some time: a lane, and the item that is tried again if it is for that, or that nothing more may begin there. */
 interface Due {
   readonly lane: Lane
   readonly task: Task | null
+  readonly isCut: boolean
 }
 
 /**
@@ -64,6 +68,13 @@ export class Scheduler {
     return this.#running === 0 && this.#copying === 0
   }
 
+  /** After `stop`: nothing will ever begin. */
+  get isDone(): boolean {
+    if (!this.isIdle) return false
+    for (const { isOver } of this.#lanes) if (!isOver) return false
+    return true
+  }
+
   /** When `tick` is next due. */
   get deadline(): number {
     return this.#due.deadline
@@ -74,7 +85,7 @@ export class Scheduler {
     const { topic, partition } = source
     let predecessor: Lane | null = null
     for (const lane of this.#lanes) {
-      if (lane.isOver && lane.source.topic === topic && lane.source.partition === partition)
+      if (lane.isLeaving && lane.source.topic === topic && lane.source.partition === partition)
         predecessor = lane.unended ?? predecessor
     }
     const lane = new Lane(source, this.#settings, this.#budget, this.#host.commit, predecessor)
@@ -85,13 +96,13 @@ export class Scheduler {
   }
 
   /** Looks at every partition again: which are still ours, and which have something. */
-  refresh(): void {
+  refresh(now: number): void {
     for (const lane of this.#lanes) {
       const { source } = lane
       if (source.isLost) lane.lose()
-      else if (!source.isOurs) lane.leave()
+      else if (!source.isOurs) this.#leave(lane, now)
       else if (lane.hasWork) this.wake(lane)
-      if (lane.isOver && !lane.isBusy) this.#lanes.delete(lane)
+      if (lane.isEnded) this.#lanes.delete(lane)
     }
   }
 
@@ -104,14 +115,16 @@ export class Scheduler {
 
   tick(now: number): void {
     for (let due = this.#due.take(now); due !== null; due = this.#due.take(now)) {
-      if (due.task !== null) due.lane.resume(due.task)
-      this.wake(due.lane)
+      const { lane, task, isCut } = due
+      if (task !== null) lane.resume(task)
+      if (isCut) lane.cut()
+      this.#changed(lane)
     }
   }
 
   /** Begins what may begin. True when it was `isLate` before all of that was done. */
   pump(now: number, isLate: () => boolean): boolean {
-    while (this.#running < this.#settings.concurrency && !this.#isStopped) {
+    while (this.#running < this.#settings.concurrency) {
       const lane = this.#turns.shift()
       if (lane === undefined) return false
       lane.isQueued = false
@@ -136,7 +149,7 @@ export class Scheduler {
   retry(task: Task, dueAt: number): void {
     this.#free(task)
     task.lane.wait(task)
-    this.#due.add(dueAt, { lane: task.lane, task })
+    this.#due.add(dueAt, { lane: task.lane, task, isCut: false })
     this.#changed(task.lane)
   }
 
@@ -158,17 +171,30 @@ export class Scheduler {
 
   // ---- the end ----
 
-  /** Nothing begins any more; what runs may end. */
-  stop(): void {
+  /** Nothing is taken any more; what runs may end, and what was taken before it too. */
+  stop(now: number): void {
     this.#isStopped = true
-    this.#due.clear()
-    for (const lane of this.#lanes) lane.leave()
+    for (const lane of this.#lanes) this.#leave(lane, now)
+  }
+
+  /** Nothing begins any more; what runs may end. */
+  cut(now: number): void {
+    this.stop(now)
+    for (const lane of this.#lanes) lane.cut()
   }
 
   /** What still runs is told by its signal, and ignored. */
-  abandon(): void {
-    this.stop()
+  abandon(now: number): void {
+    this.cut(now)
     for (const lane of this.#lanes) lane.lose()
+  }
+
+  #leave(lane: Lane, now: number): void {
+    if (lane.isLeaving) return
+    lane.leave()
+    if (lane.isOver) return
+    this.#due.add(now + this.#settings.finishMs, { lane, task: null, isCut: true })
+    this.wake(lane)
   }
 
   /** Serves one lane's turn: until a handler waits, so that every partition gets its share, or for some records. False when it is late. */
@@ -178,18 +204,34 @@ export class Scheduler {
       if (task === null) return true
       this.#running++
       lane.begin(task)
-      this.#host.begin(task)
-      if (task.state === 'running') lane.enter(task)
-      if (this.#isStopped) return true
-      if (task.state !== 'over') break
-      lane.recycle(task)
-      if (isLate()) {
+      let isOver = this.#host.begin(task)
+      let isLateNow = isLate()
+      // Most handlers do not wait: this is all that is done about their records.
+      while (isOver && !isLateNow && ++count < RUN_QUANTUM && this.#goOn(lane, task)) {
+        isOver = this.#host.begin(task)
+        isLateNow = isLate()
+      }
+      if (isOver) this.end(task)
+      else if (task.state === 'running') lane.enter(task)
+      const hasWaited = task.state !== 'over'
+      if (!hasWaited) lane.recycle(task)
+      if (isLateNow) {
         this.#lineUp(lane)
         return false
       }
+      if (hasWaited) break
     }
     this.#lineUp(lane)
     return true
+  }
+
+  #goOn(lane: Lane, task: Task): boolean {
+    try {
+      return lane.goOn(task)
+    } catch (error) {
+      this.#host.failed(asKafkaError(error))
+      return false
+    }
   }
 
   #lineUp(lane: Lane): void {
@@ -206,10 +248,11 @@ export class Scheduler {
       return null
     }
     if (task !== null) return task
+    if (lane.isEnded) this.#changed(lane)
     if (lane.loading instanceof Loading) this.#host.load(lane, lane.loading)
     if (lane.heldUntil > now && lane.heldUntil !== lane.heldNoted) {
       lane.heldNoted = lane.heldUntil
-      this.#due.add(lane.heldUntil, { lane, task: null })
+      this.#due.add(lane.heldUntil, { lane, task: null, isCut: false })
     }
     if (lane.isStarved) this.#starved.push(lane)
     return null
