@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
+import { ClusterClient, integerOption, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
 import { resolveConsumerOptions, topicSelection, type ConsumerConfig, type ConsumerOptions } from './config.ts'
 import { ConsumerCore, type ManualPartition } from './consumer-core.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
@@ -36,6 +36,11 @@ import {
 } from './position-calls.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
+export interface ConsumerCloseOptions {
+  /** How long handlers of `run` may take to end, at most: then their signals are aborted, and their records come again. Default: its `drainTimeoutMs`. */
+  readonly timeoutMs?: number
+}
+
 /**
  * Consumes topics as a member of a group, or partitions by hand. Iterate it for records, or `batches()` for many at a time.
  *
@@ -53,6 +58,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   readonly #core: ConsumerCore
   readonly #loops: Loops
   readonly #queries: OffsetQueries
+  readonly #cluster: ClusterClient
   readonly #environment: Environment
   #closed: Promise<void> | null = null
 
@@ -65,6 +71,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
     this.#environment = environment
     if (environment === nodeEnvironment) keepFreedMemory()
     const cluster = new ClusterClient(pickClientOptions(options), environment)
+    this.#cluster = cluster
     this.#core = new ConsumerCore(this.#config, cluster, environment, () => this.#loops.wake())
     this.#loops = new Loops(
       environment.clock,
@@ -163,7 +170,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
     const config = resolveRunOptions(options)
     this.#expectIdle()
     this.#core.alsoSubscribe(config.failures.retryTopics.map(({ topic }) => topic))
-    await new ConsumerRun(config, this.#config, this.#core, this.#loops, this.#environment).start()
+    await new ConsumerRun(config, this.#config, this.#core, this.#loops, this.#environment, this.#cluster).start()
   }
 
   /**
@@ -295,10 +302,13 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /**
    * Commits what was handled, leaves the group and disconnects. It does not wait for the loop: what that has in hand is not
-   * committed; but for `run`, whose handlers may end first. Failures are not thrown: see the event `commitFailed`.
+   * committed; but for `run`, whose handlers may end first, within its `drainTimeoutMs` or `timeoutMs` if that is shorter. Failures are not thrown: see the event
+   * `commitFailed`.
+   * @throws {ConfigError} as a rejection: for a time that is none; the consumer is not closed then
    */
-  close(): Promise<void> {
-    this.stop()
+  async close(options: ConsumerCloseOptions = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs === undefined ? undefined : integerOption(options, 'timeoutMs', 0, 0)
+    this.#loops.stop(timeoutMs)
     if (this.#closed !== null) return this.#closed
     const { draining } = this.#loops
     this.#closed = draining === null ? this.#core.close() : draining.then(() => this.#core.close())

@@ -42,6 +42,16 @@ export interface ConsumerEvents {
     readonly target: string | null
     readonly error: unknown
   }
+  /**
+   * A handler of `run` does not end. Told once of each attempt that has run for half of `maxPollIntervalMs`, when the member may still stay in the group, and of those
+   * that had not ended when the run did (`drainTimeoutMs`): these are ignored, and their records come again. `runningMs`: at least.
+   */
+  readonly handlerStuck: TopicPartition & {
+    readonly offset: number
+    readonly attempt: number
+    readonly runningMs: number
+    readonly isAbandoned: boolean
+  }
 }
 
 export interface CommittedOffset extends TopicPartition {
@@ -64,6 +74,7 @@ const CHANNELS = {
   truncated: channel('millrace:consumer:truncated'),
   deserializationFailed: channel('millrace:consumer:deserializationFailed'),
   handlerFailed: channel('millrace:consumer:handlerFailed'),
+  handlerStuck: channel('millrace:consumer:handlerStuck'),
   rebalanceListenerFailed: channel('millrace:consumer:rebalanceListenerFailed'),
   zombie: channel('millrace:consumer:zombie'),
   memberIgnored: channel('millrace:consumer:memberIgnored'),

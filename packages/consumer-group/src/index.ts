@@ -1,4 +1,4 @@
-export { Consumer } from './consumer.ts'
+export { Consumer, type ConsumerCloseOptions } from './consumer.ts'
 export type { CommitOptions } from './commit-calls.ts'
 export type { ManualPartition } from './consumer-core.ts'
 export { bytesDeserializer, jsonDeserializer, stringDeserializer, type Deserializer } from './delivery/deserializers.ts'
@@ -21,7 +21,7 @@ export type {
   PartitionTimestamp,
   QueryOptions,
 } from './offsets/offset-queries.ts'
-export { HandlerError, RecordCopyError } from './run/run-errors.ts'
+export { HandlerError, MissingTopicError, RecordCopyError } from './run/run-errors.ts'
 export type {
   RecordCopy,
   RecordSender,

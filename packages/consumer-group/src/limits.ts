@@ -75,6 +75,16 @@ export const RUN_HOLD_MS = 1_000
 /** How often `run` tries again to send a record to a retry or dead-letter topic. */
 export const RUN_COPY_RETRIES = 3
 
+/** After so long since the first attempt there is no other: whatever sends has its own patience (`maxBlockMs`, `deliveryTimeoutMs`). */
+export const RUN_COPY_RETRY_MS = 10_000
+
+/** How often `run` looks for a retry or dead-letter topic when it begins, and how long after another. */
+export const RUN_TOPIC_LOOKS = 8
+export const RUN_TOPIC_LOOK_MS = 250
+
+/** How often `run` looks for handlers that do not end, per `maxPollIntervalMs`; of one that has run for half of that, it tells. */
+export const RUN_HANDLER_LOOKS = 8
+
 /** Retry topics of one `run`. */
 export const RUN_RETRY_TOPICS_MAX = 16
 

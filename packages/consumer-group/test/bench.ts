@@ -3,6 +3,8 @@ import { Broker } from '@millrace/broker'
 import { Consumer, type ConsumerEvents, type ConsumerOptions } from '@millrace/consumer-group'
 import { Producer, type RecordInput } from '@millrace/producer'
 
+const BROKER_CONFIG = { 'group.min.session.timeout.ms': 100, 'group.consumer.heartbeat.interval.ms': 50 }
+
 /** A broker with a producer and an admin client, and quick consumers of it. */
 export class TestBench implements AsyncDisposable {
   readonly broker: Broker
@@ -17,7 +19,7 @@ export class TestBench implements AsyncDisposable {
   }
 
   static async start(): Promise<TestBench> {
-    const broker = await Broker.start({ port: 0, config: { 'group.min.session.timeout.ms': 100 } })
+    const broker = await Broker.start({ port: 0, config: BROKER_CONFIG })
     broker.requests.start()
     const { bootstrapServers } = broker
     return new TestBench(broker, new Admin({ bootstrapServers }), new Producer({ bootstrapServers, lingerMs: 0 }))

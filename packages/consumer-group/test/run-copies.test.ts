@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ConsumerEvents, ConsumerRecord, RecordCopy } from '@millrace/consumer-group'
+import { Admin } from '@millrace/admin'
+import { Broker } from '@millrace/broker'
+import { nodeEnvironment, type Clock } from '@millrace/client/internal'
+import { Consumer, type ConsumerEvents, type ConsumerRecord, type RecordCopy } from '@millrace/consumer-group'
+import { Producer } from '@millrace/producer'
+import { KafkaError } from '@millrace/protocol'
 import { TestBench } from './bench.ts'
 
 let bench: TestBench
@@ -114,6 +119,52 @@ test('what is left of a batch goes to the dead-letter topic, and nothing that wa
   })
   expect((await read(deadLetterTopic, 2)).map(({ value }) => String(value))).toEqual(['4', '5'])
   expect(await bench.committed(groupId, topic)).toEqual([6])
+})
+
+test.each(['retryTopics', 'deadLetterTopic'] as const)('a topic of %s that is not there is named at once', async (option) => {
+  await using broker = await Broker.start({ port: 0, autoCreateTopics: false })
+  const { bootstrapServers } = broker
+  await using admin = new Admin({ bootstrapServers })
+  await admin.createTopics([{ name: 'orders' }, { name: 'there' }])
+  await using consumer = new Consumer({ bootstrapServers, groupId: 'g', topics: ['orders'] })
+  await using producer = new Producer({ bootstrapServers })
+  const retryTopics = ['there', ...(option === 'retryTopics' ? ['gone'] : [])].map((topic) => ({ topic, delayMs: 1 }))
+  const deadLetterTopic = option === 'retryTopics' ? 'there-too' : 'gone'
+  await admin.createTopics([{ name: 'there-too' }])
+  const run = consumer.run({ eachRecord: () => {}, retryTopics, deadLetterTopic, producer })
+  const failure = { name: 'MissingTopicError', code: 'UNKNOWN_TOPIC_OR_PARTITION', option, topic: 'gone' }
+  await expect(run).rejects.toMatchObject(failure)
+})
+
+test('a copy that took long to fail, or fails for good, is not tried again', async () => {
+  const topic = await bench.topic(1, 1)
+  const groupId = newGroup()
+  let aheadMs = 0
+  const { clock } = nodeEnvironment
+  const lateClock: Clock = { now: () => clock.now() + aheadMs, after: (delayMs, action) => clock.after(delayMs, action) }
+  const environment = { ...nodeEnvironment, clock: lateClock }
+  await using consumer = new Consumer(
+    { bootstrapServers: bench.broker.bootstrapServers, groupId, topics: [topic], autoOffsetReset: 'earliest' },
+    environment,
+  )
+  const sends: unknown[] = []
+  const failing = (cause: Error, tookMs: number): Promise<unknown> => {
+    const send = (): Promise<never> => {
+      sends.push(cause)
+      aheadMs += tookMs
+      return Promise.reject(cause)
+    }
+    const eachRecord = (): never => {
+      throw new Error('no')
+    }
+    return consumer.run({ eachRecord, deadLetterTopic: topic, producer: { send } })
+  }
+  const final = new KafkaError('TOPIC_AUTHORIZATION_FAILED', 'not you')
+  await expect(failing(final, 0)).rejects.toMatchObject({ code: 'RECORD_COPY_FAILED', cause: final })
+  expect(sends).toEqual([final])
+  const late60 = new KafkaError('TIMEOUT', 'maxBlockMs is over', { retriable: true })
+  await expect(failing(late60, 60_000)).rejects.toMatchObject({ code: 'RECORD_COPY_FAILED', cause: late60 })
+  expect(sends).toEqual([final, late60])
 })
 
 test('nothing counts as handled before its copy is stored', async () => {

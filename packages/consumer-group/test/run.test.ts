@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ConsumerBatch, ConsumerEvents, ConsumerRecord, RecordContext } from '@millrace/consumer-group'
+import {
+  HandlerError,
+  RecordCopyError,
+  type BatchContext,
+  type ConsumerBatch,
+  type ConsumerEvents,
+  type ConsumerRecord,
+  type RecordContext,
+} from '@millrace/consumer-group'
 import { nextEvent, range, TestBench, until } from './bench.ts'
 
 let bench: TestBench
@@ -212,6 +220,59 @@ describe('batches', () => {
   })
 })
 
+describe('a batch that is left early', () => {
+  test('comes again from where it was left: at once here', async () => {
+    const topic = await bench.topic(1, 10)
+    const groupId = newGroup()
+    await using consumer = bench.consumer({ groupId, topics: [topic] })
+    const calls: Array<readonly [number, number, boolean]> = []
+    await consumer.run({
+      eachBatch: (batch, context) => {
+        calls.push([batch.firstOffset, context.attempt, context.isEnding])
+        if (batch.firstOffset === 8) consumer.stop()
+        else context.handled(batch.firstOffset + 3)
+        if (batch.firstOffset < 8) context.leaveRest()
+        return batch.firstOffset === 4 ? Promise.resolve() : undefined
+      },
+    })
+    expect(calls).toEqual([
+      [0, 1, false],
+      [4, 1, false],
+      [8, 1, false],
+    ])
+    expect(await bench.committed(groupId, topic)).toEqual([10])
+  })
+
+  test('because the run ends, or its partition is given up, counts up to where it was left', async () => {
+    const topic = await bench.topic(2, 10)
+    const groupId = newGroup()
+    const options = { groupId, topics: [topic], partitionAssignors: ['cooperative-sticky'] as const }
+    await using first = bench.consumer(options)
+    await using second = bench.consumer(options)
+    const seen: string[] = []
+    const eachBatch = async (batch: ConsumerBatch, context: BatchContext): Promise<void> => {
+      for (const record of batch) {
+        seen.push(noted(record))
+        context.handled(record)
+        while (record.offset === 4 && !context.isEnding) await new Promise((resolve) => setImmediate(resolve))
+        if (context.isEnding) return context.leaveRest()
+      }
+    }
+    const run = first.run({ eachBatch, concurrency: 2 })
+    await until(() => seen.length === 10)
+    const others: string[] = []
+    const run2 = second.run({ eachRecord: (record) => void others.push(noted(record)) })
+    await until(() => others.length === 5)
+    first.stop()
+    await run
+    expect(seen).toHaveLength(10)
+    expect(new Set([...seen, ...others]).size).toBe(15)
+    expect(await bench.committed(groupId, topic)).toContain(5)
+    second.stop()
+    await run2
+  })
+})
+
 describe('failures', () => {
   test('stop, by default: the error names the record, and nothing from it on is committed', async () => {
     const topic = await keyed(['a', 'b', 'c', 'd'])
@@ -324,6 +385,38 @@ describe('failures', () => {
     await expect(throwing).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: textless })
     const giving = consumer.run({ eachRecord: () => thenless })
     await expect(giving).rejects.toMatchObject({ code: 'HANDLER_FAILED', offset: 0, cause: new Error('no then') })
+  })
+
+  test('with an object that throws at every touch, whatever is chosen for failures', async () => {
+    const topic = await bench.topic(1, 3)
+    const deadLetterTopic = await bench.topic(1)
+    const touch = (): never => {
+      throw new Error('do not touch')
+    }
+    const hostile: unknown = new Proxy(new Error('x'), { get: touch, getPrototypeOf: touch, has: touch, ownKeys: touch })
+    const eachRecord = (): never => {
+      throw hostile
+    }
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic] })
+    const causes: unknown[] = []
+    consumer.on('handlerFailed', ({ error, action }) => {
+      causes.push(error)
+      if (action === 'deadLetter') consumer.stop()
+    })
+    const isHostile = (error: Error): boolean => error.cause === hostile
+    const error = await consumer.run({ eachRecord }).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(HandlerError)
+    expect(isHostile(error as HandlerError)).toBe(true)
+    await consumer.run({ eachRecord, deadLetterTopic, producer: bench.producer })
+    const send = (): Promise<never> => Promise.reject(hostile)
+    const options = { deadLetterTopic, producer: { send }, retry: { retries: 0, backoffMs: 0 } }
+    const copying = await consumer
+      .run({ ...options, eachRecord: () => Promise.reject(hostile as Error) })
+      .catch((one: unknown) => one)
+    expect(copying).toBeInstanceOf(RecordCopyError)
+    expect(isHostile(copying as RecordCopyError)).toBe(true)
+    expect(causes.every((one) => one === hostile)).toBe(true)
+    expect(causes).toHaveLength(3)
   })
 
   test('without a policy a poison record stops the run by its own error', async () => {
@@ -532,6 +625,31 @@ describe('rebalances', () => {
     expect(await bench.committed(groupId, topic)).toEqual([6])
   })
 
+  test('a handler that does not end is named before the member leaves; other partitions go on', async () => {
+    const topic = await bench.topic(2)
+    await bench.fill(topic, 0, 0, 3)
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic], maxPollIntervalMs: 2_000 })
+    const events: string[] = []
+    consumer.on('zombie', () => events.push('zombie'))
+    const stuck = nextEvent(consumer, 'handlerStuck')
+    const release = Promise.withResolvers<void>()
+    const others: number[] = []
+    const run = consumer.run({
+      concurrency: 2,
+      eachRecord: ({ partition, offset }) => (partition === 0 && offset === 1 ? release.promise : void others.push(partition)),
+    })
+    const event = await stuck
+    expect(event).toMatchObject({ topic, partition: 0, offset: 1, attempt: 1, isAbandoned: false })
+    expect(event.runningMs).toBeGreaterThanOrEqual(1_000)
+    expect(events).toEqual([])
+    await bench.fill(topic, 1, 0, 5)
+    await until(() => others.filter((partition) => partition === 1).length === 5)
+    release.resolve()
+    await until(() => others.filter((partition) => partition === 0).length === 2)
+    consumer.stop()
+    await run
+  })
+
   test('a commit by the handler of a partition that was lost is refused', async () => {
     const topic = await bench.topic(1, 1)
     await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic], maxPollIntervalMs: 100 })
@@ -659,6 +777,29 @@ describe('the end', () => {
     await Promise.all([run, closed])
     expect(await bench.committed(groupId, topic)).toEqual([1])
     await expect(consumer.run({ eachRecord: gates.handle })).rejects.toMatchObject({ code: 'CONSUMER_CLOSED' })
+  })
+
+  test('by close in so much time: a handler that does not end is named, told by its signal, and its record comes again', async () => {
+    const topic = await bench.topic(1, 3)
+    const groupId = newGroup()
+    const consumer = bench.consumer({ groupId, topics: [topic] })
+    await expect(consumer.close({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'timeoutMs' })
+    const abandoned: Array<ConsumerEvents['handlerStuck']> = []
+    consumer.on('handlerStuck', (event) => abandoned.push(event))
+    let signal: AbortSignal | null = null
+    const run = consumer.run({
+      eachRecord: ({ offset }, context) => {
+        if (offset === 0) return undefined
+        signal = context.signal
+        return new Promise(() => {})
+      },
+    })
+    await until(() => signal !== null)
+    await consumer.close({ timeoutMs: 20 })
+    await run
+    expect(signal!.aborted).toBe(true)
+    expect(abandoned).toMatchObject([{ topic, partition: 0, offset: 1, isAbandoned: true }])
+    expect(await bench.committed(groupId, topic)).toEqual([1])
   })
 
   test('one way to consume at a time', async () => {

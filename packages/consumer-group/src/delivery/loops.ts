@@ -7,8 +7,8 @@ import type { PollWatch } from './poll-watch.ts'
 export interface RunningLoop {
   /** There may be something for it. */
   wake(): void
-  /** It ends as soon as it can. */
-  stop(): void
+  /** It ends as soon as it can; handlers that it runs have that long, if it is said, to end. */
+  stop(timeoutMs?: number): void
   /** Settles when it has ended; without it nobody need wait. */
   readonly ended?: Promise<void>
 }
@@ -65,10 +65,10 @@ export class Loops implements LoopHost {
     return waits.length === 0 ? null : Promise.all(waits)
   }
 
-  /** Ends every loop as soon as it asks for more. */
-  stop(): void {
+  /** Ends every loop as soon as it asks for more; `timeoutMs`: what `run` gives its handlers at most. */
+  stop(timeoutMs?: number): void {
     this.#isStopped = true
-    for (const loop of this.#running) loop.stop()
+    for (const loop of this.#running) loop.stop(timeoutMs)
   }
 
   /** There may be something to hand out, or a failure. */

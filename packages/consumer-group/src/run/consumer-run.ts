@@ -1,6 +1,6 @@
 import type { KafkaError } from '@millrace/protocol'
 import { asKafkaError } from '@millrace/protocol/internal'
-import type { Clock, Environment, Timer } from '@millrace/client/internal'
+import type { Clock, ClusterClient, Environment, Timer } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { ConsumerCore } from '../consumer-core.ts'
@@ -21,13 +21,16 @@ import {
   RUN_WINDOW_RECORDS,
 } from '../limits.ts'
 import { CursorSource, isBatch } from './cursor-source.ts'
+import { checkCopyTopics } from './copy-topics.ts'
 import { actionFor, type FailureAction } from './failure-action.ts'
+import { HandlerWatch } from './handler-watch.ts'
 import type { Lane } from './lane.ts'
 import { RecordCopier } from './record-copier.ts'
-import { HandlerError } from './run-errors.ts'
+import { HandlerError, MissingTopicError } from './run-errors.ts'
 import type { RunConfig } from './run-options.ts'
 import { Scheduler, type SchedulerHost } from './scheduler.ts'
 import type { Task } from './task.ts'
+import { isA } from './thrown.ts'
 
 /** One `run`: calls handlers as the scheduler says, and does about failures what was chosen. */
 export class ConsumerRun implements RunningLoop, SchedulerHost {
@@ -39,6 +42,10 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   readonly #handler: RunConfig['handler']
   readonly #scheduler: Scheduler
   readonly #copier: RecordCopier
+  readonly #cluster: ClusterClient
+  readonly #watch: HandlerWatch
+  /** Ends what goes on beside the handlers. */
+  readonly #over = new AbortController()
   /** Null for batches, which deserialize as they are read. */
   readonly #decoder: RecordDecoder | null
   readonly #retryTopics: ReadonlySet<string>
@@ -62,7 +69,16 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   #timer: Timer | null = null
   #timerAt = Infinity
 
-  constructor(config: RunConfig, consumer: ConsumerConfig, core: ConsumerCore, loops: Loops, environment: Environment) {
+  constructor(
+    config: RunConfig,
+    consumer: ConsumerConfig,
+    core: ConsumerCore,
+    loops: Loops,
+    environment: Environment,
+    cluster: ClusterClient,
+  ) {
+    this.#cluster = cluster
+    this.#watch = new HandlerWatch(consumer.maxPollIntervalMs, environment.clock, core.events)
     this.#config = config
     this.#core = core
     this.#loops = loops
@@ -94,6 +110,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#loops.add(this)
     signal?.addEventListener('abort', this.#onAbort)
     if (signal?.aborted === true) this.stop()
+    else void this.#checkTopics()
+    this.#watch.start()
     this.wake()
     return this.#outcome.promise
   }
@@ -112,8 +130,10 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     })
   }
 
-  stop(): void {
+  /** @param timeoutMs how long handlers may take to end, at most; default `drainTimeoutMs` */
+  stop(timeoutMs: number = Infinity): void {
     this.#finish(null)
+    if (timeoutMs < this.#config.drainTimeoutMs) this.#abandonAfter(timeoutMs)
   }
 
   // ---- what the scheduler asks for ----
@@ -123,12 +143,15 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     try {
       if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return true
       result = this.#handler(task.item as never, task)
-      if (result === undefined || !isThenable(result)) return true
+      if (result === undefined || !isThenable(result)) {
+        if (!task.isPartial) return true
+        this.#leftRest(task)
+        return false
+      }
+      this.#await(task, result)
     } catch (error) {
       this.#failed(task, error)
-      return false
     }
-    this.#await(task, result)
     return false
   }
 
@@ -230,16 +253,42 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   }
 
   #await(task: Task, result: unknown): void {
-    void Promise.resolve(result).then(
+    const ended = Promise.resolve(result).then(
       () => {
-        this.#scheduler.end(task)
+        this.#watch.ended(task)
+        if (task.isPartial) this.#leftRest(task)
+        else this.#scheduler.end(task)
         this.#pump()
       },
       (error: unknown) => {
+        this.#watch.ended(task)
         this.#failed(task, error)
         this.#pump()
       },
     )
+    this.#watch.began(task)
+    void ended
+  }
+
+  /** Of a batch: what was not handled is an item of its own now. */
+  #leftRest(task: Task): void {
+    const { lane } = task
+    if (lane.isIgnored(task)) return this.#scheduler.drop(task)
+    if (lane.isHandled(task)) return this.#scheduler.end(task)
+    task.isPartial = false
+    // It is no failed attempt.
+    task.attemptsHere--
+    this.#retry(task, 0)
+  }
+
+  /** Beside the handlers: what can be said of a topic that is not there is said at once, and not when a first record is to go there. */
+  async #checkTopics(): Promise<void> {
+    try {
+      await checkCopyTopics(this.#config.failures, this.#cluster, this.#over.signal)
+    } catch (error) {
+      // Without an answer the producer will see.
+      if (error instanceof MissingTopicError) this.#finish(error)
+    }
   }
 
   // ---- failures ----
@@ -259,7 +308,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
         return this.#scheduler.end(task)
       case 'stop':
         this.#scheduler.drop(task)
-        return this.#finish(cause instanceof DeserializationError ? cause : new HandlerError(place, task.attempt, cause))
+        return this.#finish(isA(cause, DeserializationError) ? cause : new HandlerError(place, task.attempt, cause))
       default:
         this.#scheduler.copy(task)
         void this.#copy(task, action.target, action.action === 'retryTopic' ? action.delayMs : null, cause)
@@ -304,14 +353,19 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     if (this.#isEnding) return
     this.#isEnding = true
     this.#scheduler.stop(this.#now)
-    this.#drainTimer = this.#clock.after(this.#config.drainTimeoutMs, () => this.#abandon())
+    this.#abandonAfter(this.#config.drainTimeoutMs)
     this.wake()
   }
 
-  /** What still runs is told by its signal, and ignored: its record comes again. */
-  #abandon(): void {
-    this.#scheduler.abandon(this.#clock.now())
-    void this.#end()
+  /** What still runs then is told by its signal, and ignored: its record comes again. */
+  #abandonAfter(timeoutMs: number): void {
+    if (this.#isOver) return
+    this.#drainTimer?.cancel()
+    this.#drainTimer = this.#clock.after(timeoutMs, () => {
+      this.#watch.abandon()
+      this.#scheduler.abandon(this.#clock.now())
+      void this.#end()
+    })
   }
 
   async #end(): Promise<void> {
@@ -319,6 +373,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#isOver = true
     this.#drainTimer?.cancel()
     this.#timer?.cancel()
+    this.#watch.stop()
+    this.#over.abort()
     this.#config.signal?.removeEventListener('abort', this.#onAbort)
     await this.#core.commitAtEnd([...this.#core.assignment.cursors()])
     this.#loops.ended(this)

@@ -2,6 +2,7 @@ import { messageOf } from '@millrace/protocol/internal'
 import type { ConsumerRecord, ConsumerRecordHeader } from '../consumer-record.ts'
 import { DEAD_LETTER_MESSAGE_BYTES_MAX, DEAD_LETTER_STACK_BYTES_MAX } from '../limits.ts'
 import type { RecordCopy } from './run-options.ts'
+import { classOf, propertyOf } from './thrown.ts'
 
 // Spring Kafka's names and encodings (KafkaHeaders.DLT_*, RetryTopicHeaders): text in UTF-8, numbers big-endian.
 const ORIGINAL_TOPIC = 'kafka_dlt-original-topic'
@@ -87,17 +88,14 @@ function originOf(record: ConsumerRecord, { groupId, isLogAppendTime }: CopyReas
 
 function headersOf(error: unknown): ConsumerRecordHeader[] {
   const headers: ConsumerRecordHeader[] = [[EXCEPTION_CLASS, Buffer.from(classOf(error))]]
-  const { cause, code, stack } = (typeof error === 'object' && error !== null ? error : {}) as Partial<NodeJS.ErrnoException>
+  const cause = propertyOf(error, 'cause')
+  const code = propertyOf(error, 'code')
+  const stack = propertyOf(error, 'stack')
   if (cause !== undefined) headers.push([EXCEPTION_CAUSE_CLASS, Buffer.from(classOf(cause))])
   if (typeof code === 'string') headers.push([EXCEPTION_CODE, text(code, DEAD_LETTER_MESSAGE_BYTES_MAX)])
   headers.push([EXCEPTION_MESSAGE, text(messageOf(error), DEAD_LETTER_MESSAGE_BYTES_MAX)])
   if (typeof stack === 'string') headers.push([EXCEPTION_STACK, text(stack, DEAD_LETTER_STACK_BYTES_MAX)])
   return headers
-}
-
-function classOf(error: unknown): string {
-  if (error instanceof Error) return error.name === 'Error' ? error.constructor.name : error.name
-  return error === null ? 'null' : typeof error
 }
 
 /** Cut to so many bytes, between two characters. */

@@ -1,5 +1,6 @@
 import { DeserializationError } from '../errors.ts'
 import type { FailurePolicy } from './run-options.ts'
+import { isA } from './thrown.ts'
 
 /** What is done about a record whose handler failed. `'retryTopic'`, `'deadLetter'`: it is copied to `target`, and was handled once the copy is stored. */
 export type FailureAction =
@@ -28,7 +29,7 @@ export function actionFor(policy: FailurePolicy, failure: Failure, random: numbe
   const { topic, attemptsHere, error } = failure
   const { retryTopics, deadLetterTopic, onExhausted } = policy
   if (failure.isHandled) return { action: onExhausted }
-  if (!(error instanceof DeserializationError) && policy.retriable(error)) {
+  if (!isA(error, DeserializationError) && policy.retriable(error)) {
     if (attemptsHere <= policy.retries) return { action: 'retry', delayMs: policy.backoff.delayMs(attemptsHere - 1, random) }
     const next = retryTopics[retryTopics.findIndex((one) => one.topic === topic) + 1]
     if (next !== undefined) return { action: 'retryTopic', target: next.topic, delayMs: next.delayMs }

@@ -76,10 +76,6 @@ export class Lane {
     return this.#isOver || this.#isClosing
   }
 
-  get isBusy(): boolean {
-    return this.#busy > 0
-  }
-
   /** Nothing of it runs, or will. */
   get isEnded(): boolean {
     return this.#isOver && this.#busy === 0
@@ -192,6 +188,12 @@ export class Lane {
   isIgnored(task: Task): boolean {
     this.enter(task)
     return this.#taken.isStale(task)
+  }
+
+  /** Whether what its handler does had better come to an end. */
+  isEnding(task: Task): boolean {
+    const isMoved = task === this.#alone ? this.source.serial !== this.#serial : this.#taken.isStale(task)
+    return this.isLeaving || !this.source.isOurs || isMoved
   }
 
   /** Whether all of it counts as handled, though its handler may not be done. */

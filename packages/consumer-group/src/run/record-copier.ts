@@ -1,8 +1,10 @@
+import { KafkaError } from '@millrace/protocol'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { Clock } from '@millrace/client/internal'
 import { storedRecords } from '../fetch/consumer-batch.ts'
-import { RUN_COPY_RETRIES } from '../limits.ts'
+import { RUN_COPY_RETRIES, RUN_COPY_RETRY_MS } from '../limits.ts'
 import { copyOf } from './copy-headers.ts'
+import { isA } from './thrown.ts'
 import { isBatch, isLogAppendTime } from './cursor-source.ts'
 import { RecordCopyError } from './run-errors.ts'
 import type { FailurePolicy, RecordSender } from './run-options.ts'
@@ -30,7 +32,7 @@ export class RecordCopier {
 
   /**
    * Resolves when every record of the task that was not handled is stored in the target.
-   * @throws {RecordCopyError} naming the first that is not, after some attempts
+   * @throws {RecordCopyError} naming the first that is not, after some attempts: unless the first took long, or no other can help
    */
   async copy(task: Task, { target, delayMs }: CopyTarget, error: unknown): Promise<void> {
     const { stored, attempt, offset } = task
@@ -43,14 +45,15 @@ export class RecordCopier {
   }
 
   async #copyOne(record: KafkaRecord, reason: Parameters<typeof copyOf>[1]): Promise<void> {
-    const copy = copyOf(record, reason)
     const producer = this.#policy.producer as RecordSender
+    const until = this.#clock.now() + RUN_COPY_RETRY_MS
     for (let attempt = 0; ; attempt++) {
       try {
-        await producer.send(copy)
+        await producer.send(copyOf(record, reason))
         return
       } catch (cause) {
-        if (attempt === RUN_COPY_RETRIES) throw new RecordCopyError(record, reason.target, reason.error, cause)
+        const isLast = attempt === RUN_COPY_RETRIES || this.#clock.now() >= until || isFinal(cause)
+        if (isLast) throw new RecordCopyError(record, reason.target, reason.error, cause)
         await this.#sleep(this.#policy.backoff.delayMs(attempt, this.#random()))
       }
     }
@@ -59,4 +62,8 @@ export class RecordCopier {
   #sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(delayMs, resolve))
   }
+}
+
+function isFinal(cause: unknown): boolean {
+  return isA(cause, KafkaError) && !cause.retriable
 }

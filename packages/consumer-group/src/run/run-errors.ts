@@ -1,4 +1,4 @@
-import { KafkaError } from '@millrace/protocol'
+import { errorName, KafkaError } from '@millrace/protocol'
 import { messageOf } from '@millrace/protocol/internal'
 import type { TopicPartition } from '../topic-partition.ts'
 
@@ -53,5 +53,22 @@ export class RecordCopyError extends KafkaError {
     this.offset = offset
     this.target = target
     this.handlerError = handlerError
+  }
+}
+
+/**
+ * A topic that `run` is to send records to, whose handlers fail, is not there, and the brokers do not create it. Code `UNKNOWN_TOPIC_OR_PARTITION`, or
+ * `INVALID_TOPIC_EXCEPTION` for a name that the brokers do not take.
+ */
+export class MissingTopicError extends KafkaError {
+  override readonly name: string = 'MissingTopicError'
+  readonly topic: string
+  /** That names it. */
+  readonly option: string
+
+  constructor(topic: string, option: string, errorCode: number) {
+    super(errorName(errorCode), `${option}: the topic ${topic} does not exist, and the brokers do not create it`)
+    this.topic = topic
+    this.option = option
   }
 }

@@ -269,7 +269,7 @@ export class Scheduler {
       for (const one of this.#starved.splice(0)) this.wake(one)
     }
     if (!lane.isOver) return this.wake(lane)
-    if (lane.isBusy) return
+    if (!lane.isEnded) return
     this.#lanes.delete(lane)
     for (const one of this.#lanes) if (one.source.partition === lane.source.partition) this.wake(one)
   }

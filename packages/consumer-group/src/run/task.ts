@@ -6,6 +6,8 @@ export interface RecordContext {
   readonly signal: AbortSignal
   /** 1 for the first; goes on counting through retries and retry topics. */
   readonly attempt: number
+  /** The partition is being given up or was lost, its position was set anew, or the run ends: a handler that takes long may come to an end early. */
+  readonly isEnding: boolean
   /**
    * For `enableAutoCommit: false`. The record counts as handled from now on, and the partition is committed up to the first record that does not. (In a
    * batch: what `handled` said so far, and nothing more.) What the handler throws afterwards is not tried again.
@@ -21,6 +23,11 @@ export interface BatchContext extends RecordContext {
    * @throws {ConfigError} for an offset that is not in the batch
    */
   handled(record: number | { readonly offset: number }): void
+  /**
+   * What `handled` has not named when the handler is done is not handled, and comes again: here at once, or, when the partition is given up or the run ends, wherever
+   * it goes on. The way to end early once `isEnding`.
+   */
+  leaveRest(): void
 }
 
 /** No key that orders it. */
@@ -54,6 +61,12 @@ export class Task implements BatchContext {
   /** Its number in the lane's prefix, and which filling of that. */
   number = 0
   generation = 0
+  /** When its handler was first seen to run, and where it is among those that do: kept by `HandlerWatch`. */
+  seenAt = -1
+  slot = -1
+  isStuck = false
+  /** What of a batch was not handled is to come again. */
+  isPartial = false
 
   constructor(lane: Lane) {
     this.lane = lane
@@ -65,6 +78,14 @@ export class Task implements BatchContext {
 
   get signal(): AbortSignal {
     return this.lane.signal
+  }
+
+  get isEnding(): boolean {
+    return this.lane.isEnding(this)
+  }
+
+  leaveRest(): void {
+    this.isPartial = true
   }
 
   commit(): Promise<void> {
@@ -84,5 +105,7 @@ export class Task implements BatchContext {
     this.dueAt = 0
     this.attemptsBefore = 0
     this.attemptsHere = 1
+    this.isStuck = false
+    this.isPartial = false
   }
 }
