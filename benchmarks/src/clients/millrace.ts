@@ -1,4 +1,4 @@
-import { Consumer } from '@millrace/consumer-group'
+import { Consumer, type ConsumerBatch } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
 import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
 import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload } from '../workload.ts'
@@ -99,3 +99,30 @@ export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: 
 
 /** One at a time: a promise for each record that is sent, and `for await` over records. */
 export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords }
+
+/** `run` with a handler of single records that does not wait. */
+export const millraceRun: BenchClient = {
+  openProducer: openSendAll,
+  openConsumer: async (workload, onMessages) => {
+    const consumer = connect(workload)
+    return running(consumer, () => consumer.run({ eachRecord: (record) => onMessages(1, record.value!.length) }))
+  },
+}
+
+/** `run` with a handler of batches. */
+export const millraceRunBatch: BenchClient = {
+  openProducer: openSendAll,
+  openConsumer: async (workload, onMessages) => {
+    const consumer = connect(workload)
+    const eachBatch = (batch: ConsumerBatch): void => {
+      let count = 0
+      let bytes = 0
+      for (const record of batch) {
+        count++
+        bytes += record.value!.length
+      }
+      onMessages(count, bytes)
+    }
+    return running(consumer, () => consumer.run({ eachBatch }))
+  },
+}

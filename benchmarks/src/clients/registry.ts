@@ -12,6 +12,8 @@ interface Entry {
   readonly calls: string
   /** How it hands messages out. */
   readonly consuming: string
+  /** Another way to consume of a client that is here: it produces no differently. */
+  readonly isForConsuming?: true
   /** Why it cannot run here; undefined when it can. */
   readonly missing?: () => string | undefined
 }
@@ -56,6 +58,20 @@ const clients: Readonly<Record<string, Entry>> = {
     calls: '`send`, one promise per record',
     consuming: '`for await` over records',
   },
+  'millrace-run': {
+    load: async () => (await import('./millrace.ts')).millraceRun,
+    producing: 'idempotent',
+    calls: '`sendAll`',
+    consuming: '`run` with `eachRecord`, which does not wait',
+    isForConsuming: true,
+  },
+  'millrace-run-batch': {
+    load: async () => (await import('./millrace.ts')).millraceRunBatch,
+    producing: 'idempotent',
+    calls: '`sendAll`',
+    consuming: '`run` with `eachBatch`',
+    isForConsuming: true,
+  },
 }
 
 /** Names for `--clients`; `java` is run by its own perf tools. */
@@ -66,7 +82,12 @@ export const OWN = 'millrace'
 export const OWN_SINGLE = 'millrace-single'
 
 export function isPeer(client: string): boolean {
-  return client !== OWN && client !== OWN_SINGLE && client !== 'java'
+  return !client.startsWith(OWN) && client !== 'java'
+}
+
+/** Whether the client has a row where producing is measured by this harness. */
+export function isProducing(client: string): boolean {
+  return client !== 'java' && clients[client]?.isForConsuming !== true
 }
 
 export async function loadClient(name: string): Promise<BenchClient> {

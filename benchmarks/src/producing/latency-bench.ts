@@ -1,4 +1,4 @@
-import { isPeer, missingReason, OWN_SINGLE } from '../clients/registry.ts'
+import { isPeer, isProducing, missingReason, OWN_SINGLE } from '../clients/registry.ts'
 import { BATCH_BYTES, LATENCY_MESSAGES, LATENCY_WARMUP_MESSAGES } from '../limits.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { runClient, succeeded, type Attempt } from '../run-client.ts'
@@ -16,7 +16,7 @@ export type LatencyResults = Map<string, Attempt<LatencyMeasurement>[]>
 /** One awaited message after another: p50 and p99 of each client, which take turns in each round. */
 export async function benchLatency(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
   // A single record is sent with `send`, whichever way many are sent.
-  const requested = options.clients.filter((client) => client !== 'java' && client !== OWN_SINGLE)
+  const requested = options.clients.filter((client) => isProducing(client) && client !== OWN_SINGLE)
   const clients = requested.filter((client) => missingReason(client) === undefined)
   const results: LatencyResults = new Map(clients.map((client) => [client, []]))
   await withBroker(kind, 'last', async (session) => {

@@ -1,4 +1,4 @@
-import { missingReason } from '../clients/registry.ts'
+import { isProducing, missingReason } from '../clients/registry.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import type { Attempt } from '../run-client.ts'
 import { rotate } from '../statistics.ts'
@@ -16,7 +16,7 @@ export async function benchProduce(
   options: Options,
   log: (line: string) => void,
 ): Promise<Map<Case, CaseResults>> {
-  const clients = options.clients.filter((client) => client !== 'java' && missingReason(client) === undefined)
+  const clients = options.clients.filter((client) => isProducing(client) && missingReason(client) === undefined)
   const results = new Map<Case, CaseResults>()
   await withBroker(kind, 'last', async (session) => {
     for (const one of options.cases) {
