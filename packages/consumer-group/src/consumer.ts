@@ -163,7 +163,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   /**
    * Calls a handler with each record, or each batch, several at once, in the order that is chosen, and commits only what lies before the first record that was not
    * handled. Resolves after `stop`, `close` or the signal, when the handlers that ran have ended and what they handled is committed.
-   * @throws {HandlerError} when a handler failed as often as it may; {RecordCopyError}; what else stops the consumer; {ConfigError}, or {KafkaError}
+   * @throws {HandlerError} when a handler failed as often as it may; {RecordCopyError}; {MissingTopicError}; what else stops the consumer; {ConfigError}, or {KafkaError}
    * CONSUMER_BUSY, NOT_SUBSCRIBED, CONSUMER_CLOSED, as a rejection
    */
   async run(options: RunOptions<Key, Value>): Promise<void> {

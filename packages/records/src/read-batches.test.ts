@@ -96,6 +96,8 @@ test('views share memory with the input, text is decoded from it', () => {
   expect(record.value!.buffer).toBe(bytes.buffer)
   expect(Object.getPrototypeOf(record.value)).toBe(Buffer.prototype)
   expect([record.keyText, record.valueText, record.keyLength, record.valueLength]).toEqual(['key-0', 'value-0', 5, 7])
+  // Without its last bit.
+  expect(record.keyHash).toBe(0x58e035d9 >>> 1)
   const nulls = new RecordBatchBuilder()
   nulls.tryAppend(0, null, null)
   const empty = only(nulls.seal()).toArray()[0]!

@@ -45,7 +45,7 @@ interface CommonRunOptions {
   readonly retry?: RetryOptions
   /** Then, where a record that still fails goes, if its failure is retriable: the first of these, or the one after the one it comes from. Only with `eachRecord`. */
   readonly retryTopics?: readonly RetryTopic[]
-  /** Then, where it goes for good, with the cause in its headers. */
+  /** Then, where it goes for good, with the cause in its headers. This topic and those must be there, or be created by the brokers: else the run ends by `MissingTopicError`. */
   readonly deadLetterTopic?: string
   /** Without a dead-letter topic: `'stop'` ends the run by `HandlerError`; `'skip'` goes on behind the record. Default `'stop'`. */
   readonly onExhausted?: 'stop' | 'skip'
@@ -53,7 +53,7 @@ interface CommonRunOptions {
   readonly producer?: RecordSender
   /** Ends the run as `stop` does. */
   readonly signal?: AbortSignal
-  /** How long handlers that run may take to end, when the run ends. Then their signals are aborted and they are ignored. Default 30000. */
+  /** How long handlers that run, and those of records before theirs, may take to end when the run does. Then their signals are aborted and they are ignored. Default 30000. */
   readonly drainTimeoutMs?: number
 }
 
@@ -66,7 +66,7 @@ export interface RunRecordsOptions<Key = Buffer | null, Value = Buffer | null> e
 }
 
 export interface RunBatchesOptions<Key = Buffer | null, Value = Buffer | null> extends CommonRunOptions {
-  /** Called with each batch, of at most `maxPollRecords` records; all of it was handled when this returns, or what it returns resolves. */
+  /** Called with each batch, of at most `maxPollRecords` records; all of it was handled when this returns, or what it returns resolves, unless `leaveRest` was called. */
   readonly eachBatch: (batch: ConsumerBatch<Key, Value>, context: BatchContext) => unknown
   readonly eachRecord?: undefined
   /** Default `'partition'`. */

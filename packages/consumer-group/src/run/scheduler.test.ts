@@ -9,7 +9,12 @@ class Bench {
   readonly sources: FakePartition[]
   readonly scheduler: Scheduler
 
-  constructor(partitions: number, settings: Partial<SchedulerSettings>, sizeInBytes = 10) {
+  constructor(
+    partitions: number,
+    settings: Partial<SchedulerSettings>,
+    sizeInBytes = 10,
+    chainOf: (offset: number) => number = () => NO_CHAIN,
+  ) {
     this.scheduler = new Scheduler(
       {
         orderedBy: 'none',
@@ -35,7 +40,7 @@ class Bench {
       },
     )
     this.sources = Array.from({ length: partitions }, (_, partition) => {
-      const items = Array.from({ length: 1_000 }, (_, offset) => ({ offset, chain: NO_CHAIN, epoch: 0, sizeInBytes }))
+      const items = Array.from({ length: 1_000 }, (_, offset) => ({ offset, chain: chainOf(offset), epoch: 0, sizeInBytes }))
       return new FakePartition(partition, items)
     })
     for (const source of this.sources) this.scheduler.add(source)
@@ -91,6 +96,36 @@ test('bytes are bounded in each partition and in all; whoever found none goes on
   bench.sources[fuller!.lane.source.partition]!.isPaused = true
   bench.end(fuller!)
   expect(bench.begunOf(least).length + bench.begunOf(shares.indexOf(2)).length).toBeGreaterThan(4)
+})
+
+test('what was taken first begins first, whatever was ready first', () => {
+  // Keys a, b, c, c, b, a: the last of each waits for its first, and c is done first.
+  const chains = [0, 1, 2, 2, 1, 0]
+  const bench = new Bench(1, { orderedBy: 'key', concurrency: 3 }, 10, (offset) => chains[offset] ?? NO_CHAIN)
+  expect(bench.began.map(({ offset }) => offset)).toEqual([0, 1, 2])
+  const [a, b, c] = bench.began as [Task, Task, Task]
+  bench.sources[0]!.isPaused = true
+  for (const task of [a, b, c]) bench.end(task)
+  bench.sources[0]!.isPaused = false
+  bench.scheduler.refresh(0)
+  bench.pump()
+  expect(bench.began.slice(3).map(({ offset }) => offset)).toEqual([3, 4, 5])
+  bench.end(bench.began[4]!)
+  expect(bench.began[6]!.offset).toBe(6)
+})
+
+test('what may be finished of a partition that is given up is cut off after some time', () => {
+  const bench = new Bench(1, { orderedBy: 'key', concurrency: 3, finishMs: 50 }, 10, (offset) => (offset === 2 ? 1 : 0))
+  expect(bench.began.map(({ offset }) => offset)).toEqual([0, 2])
+  bench.end(bench.began[1]!)
+  bench.sources[0]!.isOurs = false
+  bench.scheduler.refresh(0)
+  bench.scheduler.tick(50)
+  bench.end(bench.began[0]!)
+  // Offset 1 could have begun until then.
+  expect(bench.began).toHaveLength(2)
+  expect(bench.sources[0]!.isInHand).toBe(false)
+  expect(bench.sources[0]!.position).toBe(1)
 })
 
 test('one item may be larger than all bounds, and every partition has one', () => {
