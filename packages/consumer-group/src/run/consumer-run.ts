@@ -1,5 +1,5 @@
 import type { KafkaError } from '@millrace/protocol'
-import { asKafkaError } from '@millrace/protocol/internal'
+import { asKafkaError, isA } from '@millrace/protocol/internal'
 import type { Clock, ClusterClient, Environment, Timer } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerConfig } from '../config.ts'
@@ -30,7 +30,6 @@ import { HandlerError, MissingTopicError } from './run-errors.ts'
 import type { RunConfig } from './run-options.ts'
 import { Scheduler, type SchedulerHost } from './scheduler.ts'
 import type { Task } from './task.ts'
-import { isA } from './thrown.ts'
 
 /** One `run`: calls handlers as the scheduler says, and does about failures what was chosen. */
 export class ConsumerRun implements RunningLoop, SchedulerHost {

@@ -1,6 +1,6 @@
+import { isA } from '@millrace/protocol/internal'
 import { DeserializationError } from '../errors.ts'
 import type { FailurePolicy } from './run-options.ts'
-import { isA } from './thrown.ts'
 
 /** What is done about a record whose handler failed. `'retryTopic'`, `'deadLetter'`: it is copied to `target`, and was handled once the copy is stored. */
 export type FailureAction =

@@ -1,12 +1,4 @@
-/** Whatever was thrown, which may be a proxy that throws at every touch. */
-
-export function isA<Class>(thrown: unknown, type: abstract new (...args: never[]) => Class): thrown is Class {
-  try {
-    return thrown instanceof type
-  } catch {
-    return false
-  }
-}
+import { isA } from '@millrace/protocol/internal'
 
 /** What a property of it says; undefined when it has none, or cannot be asked. */
 export function propertyOf(thrown: unknown, name: string): unknown {
