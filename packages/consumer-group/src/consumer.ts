@@ -5,6 +5,7 @@ import { resolveConsumerOptions, topicSelection, type ConsumerConfig, type Consu
 import { ConsumerCore, type ManualPartition } from './consumer-core.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
+import { leaveOperation, type CloseOptions } from './close-call.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
 import { AllPartitionsSource } from './delivery/item-sources.ts'
@@ -295,14 +296,15 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /**
    * Commits what was handled, leaves the group and disconnects. It does not wait for the loop: what that has in hand is not
-   * committed; but for `run`, whose handlers may end first. Failures are not thrown: see the event `commitFailed`.
+   * committed; but for `run`, whose handlers may end first. Failures are not thrown: see the event `commitFailed`. Of two calls the first counts.
+   * @throws {ConfigError} as a rejection; nothing is closed then
    */
-  close(): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    const operation = leaveOperation(options)
     this.stop()
-    if (this.#closed !== null) return this.#closed
     const { draining } = this.#loops
-    this.#closed = draining === null ? this.#core.close() : draining.then(() => this.#core.close())
-    return this.#closed
+    this.#closed ??= draining === null ? this.#core.close(operation) : draining.then(() => this.#core.close(operation))
+    await this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {
