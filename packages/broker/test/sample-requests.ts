@@ -70,6 +70,7 @@ export const sampleRequests: Readonly<Record<string, unknown>> = {
     keepPreparedTxn: false,
   },
   OffsetForLeaderEpoch: { replicaId: -2, topics: [] },
+  AlterConfigs: { resources: [], validateOnly: false },
   DescribeConfigs: { resources: [], includeSynonyms: false, includeDocumentation: false },
   CreatePartitions: { topics: [], timeoutMs: 1000, validateOnly: false },
   DeleteGroups: { groupsNames: ['g'] },

@@ -1,4 +1,5 @@
 import type { AnyHandler } from '../core/handler.ts'
+import { alterConfigsHandler } from './alter-configs.ts'
 import { apiVersionsHandler } from './api-versions.ts'
 import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
 import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
@@ -30,6 +31,7 @@ import { syncGroupHandler } from './sync-group.ts'
 
 /** Every API that this broker serves. What is not in this list is not advertised. */
 export const allHandlers: readonly AnyHandler[] = [
+  alterConfigsHandler,
   apiVersionsHandler,
   consumerGroupDescribeHandler,
   consumerGroupHeartbeatHandler,

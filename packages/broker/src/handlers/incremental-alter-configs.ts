@@ -10,16 +10,10 @@ import {
   type IncrementalAlterConfigsResponse,
 } from '@millrace/protocol/apis/incremental-alter-configs'
 import { ConfigType } from '../config/config-types.ts'
-import { groupConfigValues } from '../config/group-config.ts'
-import { GROUP_CONFIG_BY_NAME } from '../config/group-config-definitions.ts'
-import type { OverriddenDefinition } from '../config/config-values.ts'
-import { topicConfigValues } from '../config/topic-config.ts'
-import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
+import { alterEach, configurableOf, type Configurable } from './configurable.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
-import { BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
-import { invalidTopicName } from '../metadata/topic-name.ts'
 
 const SET = 0
 const DELETE = 1
@@ -39,38 +33,9 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
       return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
     },
   }),
-  handle(request, context) {
-    const count = new Map<string, number>()
-    for (const resource of request.resources) count.set(keyOf(resource), (count.get(keyOf(resource)) ?? 0) + 1)
-    const responses = request.resources.map((resource) => {
-      const failed =
-        count.get(keyOf(resource))! > 1
-          ? refusal(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-          : alter(resource, request.validateOnly, context)
-      const { resourceType, resourceName } = resource
-      return {
-        errorCode: failed?.errorCode ?? ErrorCode.NONE,
-        errorMessage: failed?.errorMessage ?? null,
-        resourceType,
-        resourceName,
-      }
-    })
-    return { throttleTimeMs: 0, responses }
+  handle({ resources, validateOnly }, context) {
+    return { throttleTimeMs: 0, responses: alterEach(resources, (resource) => alter(resource, validateOnly, context)) }
   },
-}
-
-function keyOf({ resourceType, resourceName }: AlterConfigsResource): string {
-  return `${resourceType} ${resourceName}`
-}
-
-/** What the configurations of one resource are, and how they change. */
-interface Configurable {
-  /** As in Kafka's messages. */
-  readonly kind: 'topic' | 'group'
-  readonly definitions: ReadonlyMap<string, OverriddenDefinition>
-  /** What is in force now. */
-  valueOf(definition: OverriddenDefinition): string
-  alter(changes: ReadonlyMap<string, string | null>, validateOnly: boolean, now: number): Refusal | null
 }
 
 function alter(resource: AlterConfigsResource, validateOnly: boolean, { broker, now }: RequestContext): Refusal | null {
@@ -84,34 +49,6 @@ function alter(resource: AlterConfigsResource, validateOnly: boolean, { broker, 
     changes.set(name, next)
   }
   return configurable.alter(changes, validateOnly, now)
-}
-
-function configurableOf(
-  { resourceType, resourceName }: AlterConfigsResource,
-  { image, config, controller }: RequestContext['broker'],
-): Configurable | Refusal {
-  if (resourceType === BROKER_RESOURCE) {
-    return refusal(ErrorCode.INVALID_REQUEST, 'broker configurations are fixed when the broker starts')
-  }
-  if (resourceType === GROUP_RESOURCE) {
-    if (resourceName === '') return refusal(ErrorCode.INVALID_REQUEST, 'Default group resources are not allowed.')
-    return {
-      kind: 'group',
-      definitions: GROUP_CONFIG_BY_NAME,
-      valueOf: (definition) => groupConfigValues(definition, image.groupConfigs(resourceName), config.given)[0]!.value,
-      alter: (changes, validateOnly, now) => controller.alterGroupConfigs(resourceName, changes, validateOnly, now),
-    }
-  }
-  if (resourceType !== TOPIC_RESOURCE) return refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
-  if (resourceName === '') return refusal(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
-  const badName = invalidTopicName(resourceName)
-  if (badName !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
-  return {
-    kind: 'topic',
-    definitions: TOPIC_CONFIG_BY_NAME,
-    valueOf: (definition) => topicConfigValues(definition, image.topicConfigs(resourceName), config.given)[0]!.value,
-    alter: (changes, validateOnly, now) => controller.alterTopicConfigs(resourceName, changes, validateOnly, now),
-  }
 }
 
 function nextValue(resource: Configurable, name: string, operation: number, value: string | null): string | null | Refusal {
