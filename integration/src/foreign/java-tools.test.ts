@@ -67,6 +67,8 @@ await describeOn("Kafka's topic and configuration tools", brokerUnderTest, [miss
     const wrong = await tryKafkaTool('kafka-configs', [...args, '--alter', '--add-config', 'consumer.session.timeout.ms=70000'])
     expect(wrong.exitCode).not.toBe(0)
     expect(wrong.stdout + wrong.stderr).toMatch(/InvalidConfigurationException.*group\.consumer\.max\.session\.timeout\.ms/)
+    const all = ['--bootstrap-server', broker.bootstrapServers, '--entity-type', 'groups', '--describe']
+    expect(await kafkaTool('kafka-configs', all)).toContain(`Dynamic configs for group ${group} are:`)
     await configs('--alter', '--delete-config', 'consumer.session.timeout.ms')
     const left = await configs('--describe')
     expect(left).not.toContain('consumer.session.timeout.ms')

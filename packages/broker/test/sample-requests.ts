@@ -74,6 +74,7 @@ export const sampleRequests: Readonly<Record<string, unknown>> = {
   DescribeConfigs: { resources: [], includeSynonyms: false, includeDocumentation: false },
   CreatePartitions: { topics: [], timeoutMs: 1000, validateOnly: false },
   DeleteGroups: { groupsNames: ['g'] },
+  ListConfigResources: { resourceTypes: [] },
   IncrementalAlterConfigs: { resources: [], validateOnly: false },
   OffsetDelete: { groupId: 'g', topics: [] },
   DescribeCluster: { includeClusterAuthorizedOperations: false, endpointType: 1, includeFencedBrokers: false },

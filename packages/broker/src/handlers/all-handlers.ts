@@ -19,6 +19,7 @@ import { incrementalAlterConfigsHandler } from './incremental-alter-configs.ts'
 import { initProducerIdHandler } from './init-producer-id.ts'
 import { joinGroupHandler } from './join-group.ts'
 import { leaveGroupHandler } from './leave-group.ts'
+import { listConfigResourcesHandler } from './list-config-resources.ts'
 import { listGroupsHandler } from './list-groups.ts'
 import { listOffsetsHandler } from './list-offsets.ts'
 import { metadataHandler } from './metadata.ts'
@@ -51,6 +52,7 @@ export const allHandlers: readonly AnyHandler[] = [
   initProducerIdHandler,
   joinGroupHandler,
   leaveGroupHandler,
+  listConfigResourcesHandler,
   listGroupsHandler,
   listOffsetsHandler,
   metadataHandler,

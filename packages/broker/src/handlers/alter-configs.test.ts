@@ -43,8 +43,8 @@ describe('AlterConfigs', () => {
       TOPIC,
       'orders',
       [{ name: 'segment.ms', value: null }],
-      'INVALID_CONFIG',
-      /Null value not supported for topic configs: segment\.ms/,
+      'INVALID_REQUEST',
+      /Null value not supported for : segment\.ms/,
     ],
     [
       'an unknown name',

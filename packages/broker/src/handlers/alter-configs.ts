@@ -38,9 +38,7 @@ function replace(resource: AlterConfigsResource, validateOnly: boolean, { broker
   const changes = new Map<string, string | null>()
   for (const { name, value } of resource.configs) {
     if (changes.has(name)) return refusal(ErrorCode.INVALID_REQUEST, `Error due to duplicate config keys: ${name}`)
-    if (value === null) {
-      return refusal(ErrorCode.INVALID_CONFIG, `Null value not supported for ${configurable.kind} configs: ${name}`)
-    }
+    if (value === null) return refusal(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${name}`)
     changes.set(name, value)
   }
   for (const name of configurable.overrides.keys()) if (!changes.has(name)) changes.set(name, null)

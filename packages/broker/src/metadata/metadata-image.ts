@@ -62,6 +62,11 @@ export class MetadataImage {
     return this.#groupConfigs.get(groupId) ?? NO_CONFIGS
   }
 
+  /** Groups that have a configuration of their own. */
+  configuredGroups(): Iterable<string> {
+    return this.#groupConfigs.keys()
+  }
+
   apply(record: MetadataRecord): void {
     switch (record.type) {
       case 'feature-level':
