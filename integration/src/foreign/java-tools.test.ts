@@ -56,6 +56,26 @@ await describeOn("Kafka's topic and configuration tools", brokerUnderTest, [miss
     expect(absent.exitCode).not.toBe(0)
   })
 
+  test("kafka-configs changes a group's own configuration, and is held to the broker's bounds", async () => {
+    const group = uniqueName('configured')
+    const args = ['--bootstrap-server', broker.bootstrapServers, '--entity-type', 'groups', '--entity-name', group]
+    const configs = (...more: string[]): Promise<string> => kafkaTool('kafka-configs', [...args, ...more])
+    await configs('--alter', '--add-config', 'consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000')
+    const changed = await configs('--describe')
+    expect(changed).toMatch(/consumer\.session\.timeout\.ms=50000 .*GROUP_CONFIG:consumer\.session\.timeout\.ms=50000/)
+    expect(changed).toMatch(/consumer\.heartbeat\.interval\.ms=6000/)
+    const wrong = await tryKafkaTool('kafka-configs', [...args, '--alter', '--add-config', 'consumer.session.timeout.ms=70000'])
+    expect(wrong.exitCode).not.toBe(0)
+    expect(wrong.stdout + wrong.stderr).toMatch(/InvalidConfigurationException.*group\.consumer\.max\.session\.timeout\.ms/)
+    const all = ['--bootstrap-server', broker.bootstrapServers, '--entity-type', 'groups', '--describe']
+    expect(await kafkaTool('kafka-configs', all)).toContain(`Dynamic configs for group ${group} are:`)
+    await configs('--alter', '--delete-config', 'consumer.session.timeout.ms')
+    const left = await configs('--describe')
+    expect(left).not.toContain('consumer.session.timeout.ms')
+    expect(left).toContain('consumer.heartbeat.interval.ms=6000')
+    expect(await configs('--describe', '--all')).toMatch(/consumer\.session\.timeout\.ms=45000/)
+  })
+
   test('kafka-configs changes a topic and a broker, and refuses nonsense', async () => {
     const topic = uniqueName('configured')
     await topics('--create', '--topic', topic)

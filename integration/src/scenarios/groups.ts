@@ -63,6 +63,29 @@ export function groups(broker: SuiteBroker): void {
       expect(values).toEqual(Array.from({ length: 100 }, (_, index) => index))
     })
 
+    test.each([
+      ['classic', null, 'default', false],
+      ['classic', null, 'remain', true],
+      ['classic', 'fixed', 'default', true],
+      ['classic', 'fixed', 'leave', false],
+      ['consumer', null, 'default', false],
+      ['consumer', null, 'remain', true],
+      ['consumer', 'fixed', 'default', true],
+      ['consumer', 'fixed', 'leave', false],
+    ] as const)('a %s member with instance id %o that closes by %o is still in the group: %o', async (...row) => {
+      const [groupProtocol, groupInstanceId, groupMembershipOperation, stays] = row
+      const clients = new Clients(broker)
+      const topic = await clients.topic(1)
+      const group = uniqueName('closing')
+      const consumer = clients.consumer(topic, group, { groupProtocol, ...(groupInstanceId === null ? {} : { groupInstanceId }) })
+      const running = collect(consumer)
+      await until(() => consumer.assignment.length === 1, 'the partition')
+      await consumer.close({ groupMembershipOperation })
+      await running.done
+      const { members } = (await clients.admin.describeGroups([group])).get(group)
+      expect(members.map((member) => member.groupInstanceId)).toEqual(stays ? [groupInstanceId] : [])
+    })
+
     test('what the loop broke off at comes again', async () => {
       const clients = new Clients(broker)
       const topic = await clients.topic(1)

@@ -2,6 +2,7 @@ import { Broker } from '@millrace/broker'
 import { ConfigError, KafkaError } from '@millrace/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Admin } from '../src/admin.ts'
+import type { AlterConfigOp } from '../src/configs.ts'
 import { ItemsFailedError } from '../src/item-results.ts'
 
 let broker: Broker
@@ -167,6 +168,25 @@ describe('the cluster and its configs', () => {
     expect(await retention()).toMatchObject({ value: '12345', isDefault: false, source: 'dynamicTopic' })
     await admin.incrementalAlterConfigs([{ type: 'topic', name: 'configured', ops: [{ name: 'retention.ms', op: 'delete' }] }])
     expect((await retention()).isDefault).toBe(true)
+  })
+
+  test("a group's own configs are described, changed and set back, whether the group is there or not", async () => {
+    const heartbeat = async () => {
+      const configs = await admin.describeConfigs([{ type: 'group', name: 'tuned' }])
+      return configs.get('group:tuned').get('consumer.heartbeat.interval.ms')!
+    }
+    const alter = (op: AlterConfigOp): Promise<unknown> =>
+      admin.incrementalAlterConfigs([{ type: 'group', name: 'tuned', ops: [op] }])
+    expect(await heartbeat()).toMatchObject({ value: '5000', isDefault: true, type: 'int' })
+    await alter({ name: 'consumer.heartbeat.interval.ms', value: '7000' })
+    expect(await heartbeat()).toMatchObject({ value: '7000', isDefault: false, source: 'group' })
+    const tooLong = alter({ name: 'consumer.heartbeat.interval.ms', value: '70000' })
+    expect(await failureOf(tooLong)).toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: expect.stringMatching(/group:tuned.*group\.consumer\.max\.heartbeat\.interval\.ms/) as string,
+    })
+    await alter({ name: 'consumer.heartbeat.interval.ms', op: 'delete' })
+    expect((await heartbeat()).isDefault).toBe(true)
   })
 
   test('a config that does not exist is refused, as is one of a topic that does not', async () => {

@@ -75,7 +75,7 @@ export const JOURNAL_REQUESTS_MAX = 10_000
 export const JOURNAL_BYTES_MAX: number = 64 * 1024 * 1024
 /** Characters of a regular expression to which a member of a consumer group subscribes. Kafka has no limit but that of a request. */
 export const TOPIC_REGEX_LENGTH_MAX = 10_000
-/** Regular expressions of a group are looked up again no sooner than this: `GroupMetadataManager.REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`. */
-export const REGEX_REFRESH_MIN_MS = 10_000
+/** Regular expressions of a group are looked up again no sooner than this. 10 s in Kafka (`GroupMetadataManager.REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`), which has more topics. */
+export const REGEX_REFRESH_MIN_MS = 1_000
 /** A member's timer that ran out when the group could not be stored is tried again after this (CoordinatorRuntime's retry of timers). */
 export const GROUP_TIMER_RETRY_MS = 500

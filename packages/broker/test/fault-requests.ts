@@ -9,6 +9,11 @@ export function namingRequest(api: string, version: number, ids: readonly [strin
 }
 
 const NAMES = ['orders', 'payments'] as const
+/** Topics, and groups of other names. */
+const RESOURCES = [
+  ...NAMES.map((resourceName) => ({ resourceType: 2, resourceName })),
+  ...['g', 'h'].map((resourceName) => ({ resourceType: 32, resourceName })),
+]
 
 function topics<T>(
   byId: boolean,
@@ -71,10 +76,13 @@ const FILL: Readonly<Record<string, Fill>> = {
     })),
   }),
   DescribeConfigs: () => ({
-    resources: NAMES.map((resourceName) => ({ resourceType: 2, resourceName, configurationKeys: null })),
+    resources: RESOURCES.map((resource) => ({ ...resource, configurationKeys: null })),
+  }),
+  AlterConfigs: () => ({
+    resources: RESOURCES.map((resource) => ({ ...resource, configs: [] })),
   }),
   IncrementalAlterConfigs: () => ({
-    resources: NAMES.map((resourceName) => ({ resourceType: 2, resourceName, configs: [] })),
+    resources: RESOURCES.map((resource) => ({ ...resource, configs: [] })),
   }),
   OffsetDelete: () => ({
     topics: NAMES.map((name) => ({ name, partitions: [0, 1].map((partitionIndex) => ({ partitionIndex })) })),

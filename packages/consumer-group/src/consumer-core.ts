@@ -11,7 +11,7 @@ import { FetchLoop, type FetchListener } from './fetch/fetch-loop.ts'
 import type { PartitionCursor } from './fetch/partition-cursor.ts'
 import { CLOSE_COMMIT_TIMEOUT_MS } from './limits.ts'
 import { createMembership } from './membership/create-membership.ts'
-import type { Membership, MemberIdentity, PartitionOwner, TopicSelection } from './membership/membership.ts'
+import type { LeaveOperation, Membership, MemberIdentity, PartitionOwner, TopicSelection } from './membership/membership.ts'
 import { Committer } from './offsets/committer.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
 import type { QueryOptions } from './offsets/offset-queries.ts'
@@ -163,8 +163,9 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   }
 
   pause(cursor: PartitionCursor, isPaused: boolean): void {
-    cursor.isPaused = isPaused
     if (isPaused) this.delivery.leave(cursor)
+    if (isPaused) cursor.isPaused = true
+    else cursor.resume()
     this.schedule()
   }
 
@@ -206,12 +207,12 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     this.schedule()
   }
 
-  async close(): Promise<void> {
+  async close(operation: LeaveOperation): Promise<void> {
     this.#isLeaving = true
     const cursors = [...this.assignment.cursors()]
     for (const cursor of cursors) this.#drop(cursor)
     await this.commitAtEnd(cursors)
-    await this.#membership?.leave('the consumer is closed')
+    await this.#membership?.leave('the consumer is closed', operation)
     this.#isOver = true
     this.#fetches.close()
     this.#alarm.cancel()

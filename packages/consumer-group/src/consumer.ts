@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { ClusterClient, integerOption, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
+import { ClusterClient, nodeEnvironment, pickClientOptions, type Environment } from '@millrace/client/internal'
 import { resolveConsumerOptions, topicSelection, type ConsumerConfig, type ConsumerOptions } from './config.ts'
 import { ConsumerCore, type ManualPartition } from './consumer-core.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import type { ConsumerRecord } from './consumer-record.ts'
+import { closeOptions, type ConsumerCloseOptions } from './close-call.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
 import { AllPartitionsSource } from './delivery/item-sources.ts'
@@ -35,11 +36,6 @@ import {
   type SeekPosition,
 } from './position-calls.ts'
 import type { TopicPartition } from './topic-partition.ts'
-
-export interface ConsumerCloseOptions {
-  /** How long handlers of `run` may take to end, at most: then their signals are aborted, and their records come again. Default: its `drainTimeoutMs`. */
-  readonly timeoutMs?: number
-}
 
 /**
  * Consumes topics as a member of a group, or partitions by hand. Iterate it for records, or `batches()` for many at a time.
@@ -303,16 +299,18 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   /**
    * Commits what was handled, leaves the group and disconnects. It does not wait for the loop: what that has in hand is not
    * committed; but for `run`, whose handlers may end first, within its `drainTimeoutMs` or `timeoutMs` if that is shorter. Failures are not thrown: see the event
-   * `commitFailed`.
-   * @throws {ConfigError} as a rejection: for a time that is none; the consumer is not closed then
+   * `commitFailed`. Of two calls, the first decides about the membership.
+   * @throws {ConfigError} as a rejection; nothing is closed then
    */
   async close(options: ConsumerCloseOptions = {}): Promise<void> {
-    const timeoutMs = options.timeoutMs === undefined ? undefined : integerOption(options, 'timeoutMs', 0, 0)
+    const { timeoutMs, groupMembershipOperation } = closeOptions(options)
     this.#loops.stop(timeoutMs)
-    if (this.#closed !== null) return this.#closed
     const { draining } = this.#loops
-    this.#closed = draining === null ? this.#core.close() : draining.then(() => this.#core.close())
-    return this.#closed
+    this.#closed ??=
+      draining === null
+        ? this.#core.close(groupMembershipOperation)
+        : draining.then(() => this.#core.close(groupMembershipOperation))
+    await this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -19,8 +19,8 @@ export interface ConsumerEvents {
   /** A `rebalanceListener` threw, rejected or did not end in time. The rebalance went on. */
   readonly rebalanceListenerFailed: { readonly error: RebalanceListenerError }
   /**
-   * The group goes on without this member, or will soon, while the process lives. `session`: no heartbeat was answered for `sessionTimeoutMs`; others may
-   * own our partitions by now. `poll`: the application asked for nothing in `maxPollIntervalMs`. `fenced`: the coordinator put it out.
+   * The group goes on without this member, or will soon, while the process lives. `session`: no heartbeat was answered for `sessionTimeoutMs`, or under
+   * KIP-848 for as long as the group's configuration says (45 s where that cannot be had); others may own our partitions by now. `poll`: the application asked for nothing in `maxPollIntervalMs`. `fenced`: the coordinator put it out.
    */
   readonly zombie: { readonly cause: 'session' | 'poll' | 'fenced'; readonly reason: string; readonly silentMs: number }
   /** This consumer leads the group, and a member's subscription cannot be read: it gets nothing, the others go on. */

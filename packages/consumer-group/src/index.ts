@@ -1,4 +1,5 @@
-export { Consumer, type ConsumerCloseOptions } from './consumer.ts'
+export { Consumer } from './consumer.ts'
+export type { ConsumerCloseOptions } from './close-call.ts'
 export type { CommitOptions } from './commit-calls.ts'
 export type { ManualPartition } from './consumer-core.ts'
 export { bytesDeserializer, jsonDeserializer, stringDeserializer, type Deserializer } from './delivery/deserializers.ts'
@@ -13,6 +14,7 @@ export { ConsumerBatch } from './fetch/consumer-batch.ts'
 export type { GroupMember, LastAssignment, PartitionAssignor, RebalanceProtocol, TopicLayout } from './assignors/assignor.ts'
 export { AssignorError } from './assignors/assignor-error.ts'
 export type { AssignorName, MembershipOptions } from './membership/membership-options.ts'
+export type { LeaveOperation } from './membership/membership.ts'
 export { RebalanceListenerError, type RebalanceCall, type RebalanceListener } from './membership/rebalance-listener.ts'
 export type {
   CommittedPosition,

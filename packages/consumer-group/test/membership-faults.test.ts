@@ -139,6 +139,42 @@ test('a classic member whose heartbeats are not answered for a session is a zomb
   expect(one.event('zombie')!.silentMs).toBeGreaterThanOrEqual(500)
 })
 
+describe('a consumer member whose heartbeats are not answered', () => {
+  /** Nothing tells a member how long its session is but the configuration of its group. */
+  async function memberWithSession(sessionTimeoutMs: number): Promise<{ topic: string; one: Member }> {
+    const topic = await newTopic()
+    const ops = [{ name: 'consumer.session.timeout.ms', value: String(sessionTimeoutMs) }]
+    await admin.incrementalAlterConfigs([{ type: 'group', name: topic, ops }])
+    return { topic, one: member('consumer', topic, { clientId: topic, requestTimeoutMs: 2_000 }) }
+  }
+
+  const asked = (topic: string): Promise<unknown> =>
+    until(() => broker.requests.list({ api: 'DescribeConfigs', clientId: topic, outcome: 'answered' }).length === 1)
+
+  test("is a zombie when the session of its group's configuration is over", async () => {
+    broker.requests.start()
+    const { topic, one } = await memberWithSession(500)
+    await asked(topic)
+    await until(() => one.seen.length === RECORDS)
+    broker.faults.add({ api: 'ConsumerGroupHeartbeat', group: topic, answer: 'never' })
+    await until(() => one.event('zombie') !== undefined)
+    expect(one.event('zombie')).toMatchObject({ cause: 'session' })
+    expect(one.event('zombie')!.silentMs).toBeGreaterThanOrEqual(500)
+    broker.faults.clear()
+    await one.close()
+  })
+
+  test('is none before, and goes on, when it may not know the configuration', async () => {
+    broker.requests.start()
+    broker.faults.add({ api: 'DescribeConfigs', times: Infinity, answer: { error: 'GROUP_AUTHORIZATION_FAILED' } })
+    const { topic, one } = await memberWithSession(60_000)
+    await asked(topic)
+    await expectToGoOn(one, topic)
+    expect(one.event('zombie')).toBeUndefined()
+    await one.close()
+  })
+})
+
 describe('a commit under the consumer protocol', () => {
   test('that meets a newer epoch is tried again with it, and nothing is skipped', async () => {
     const topic = await newTopic()

@@ -151,6 +151,45 @@ describe.each(PROTOCOLS)('members of a group (%s)', (protocol) => {
   })
 })
 
+describe.each(PROTOCOLS)('a member that closes (%s)', (protocol) => {
+  test.each([
+    [null, undefined, false],
+    [null, 'leave', false],
+    [null, 'remain', true],
+    ['fixed', undefined, true],
+    ['fixed', 'default', true],
+    ['fixed', 'leave', false],
+    ['fixed', 'remain', true],
+  ] as const)(
+    'with instance id %o and %o is still in the group: %o',
+    async (groupInstanceId, groupMembershipOperation, stays) => {
+      const topic = await newTopic()
+      await using one = member(protocol, topic, [topic], groupInstanceId === null ? {} : { groupInstanceId })
+      await until(() => one.seen.length === RECORDS)
+      await one.consumer.close(groupMembershipOperation === undefined ? {} : { groupMembershipOperation })
+      const { members } = (await admin.describeGroups([topic])).get(topic)
+      expect(members.map((left) => left.groupInstanceId)).toEqual(stays ? [groupInstanceId] : [])
+      // Whatever it said, what it had handled is committed, and nobody reads it again once the session is over.
+      await using heir = member(protocol, topic, [topic])
+      await until(() => heir.partitions.length === PARTITIONS)
+      await fill(topic)
+      await until(() => heir.seen.length >= RECORDS)
+      expect(heir.seen.filter((text) => one.seen.includes(text))).toEqual([])
+    },
+  )
+
+  test('takes no other word for it, and goes on then', async () => {
+    const topic = await newTopic()
+    await using one = member(protocol, topic, [topic])
+    const closing = one.consumer.close({ groupMembershipOperation: 'stay' as 'remain' })
+    await expect(closing).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(/groupMembershipOperation: "stay".*'default' or 'leave' or 'remain'/) as string,
+    })
+    await until(() => one.seen.length === RECORDS)
+  })
+})
+
 describe.each(PROTOCOLS)('a rebalance listener (%s)', (protocol) => {
   test('is awaited before anything is fetched, while heartbeats go on for longer than the session', async () => {
     const topic = await newTopic()

@@ -12,7 +12,9 @@ export {
   type JavaOptions,
 } from './io/kafka-jars.ts'
 export { countBrokers } from './io/probe.ts'
-export { REAL_KAFKA_CLUSTER_ID, startRealKafka, type RealKafka, type RealKafkaOptions } from './io/real-kafka.ts'
+export { REAL_KAFKA_CLUSTER_ID } from './io/kafka-node.ts'
+export { startRealKafka, type RealKafka, type RealKafkaOptions } from './io/real-kafka.ts'
+export { RealKafkaCluster, type RealKafkaClusterOptions } from './io/real-kafka-cluster.ts'
 export { singleNodeProperties, type SingleNodeAddresses } from './kafka-properties.ts'
 export { rewrite, rewritingEnvironment, type AskedFor, type Rewrite } from './rewriting-environment.ts'
 export { SeededRandom } from './seeded-random.ts'

@@ -14,8 +14,15 @@ const OWN: readonly ConfigDefinition[] = [
   whole('group.consumer.assignment.interval.ms', INT, '0', 0),
   listOf('group.consumer.assignors', ['uniform', 'range'], 'uniform,range'),
   whole('group.consumer.heartbeat.interval.ms', INT, '5000', 1),
+  whole('group.consumer.max.assignment.interval.ms', INT, '15000', 0),
+  whole('group.consumer.max.heartbeat.interval.ms', INT, '15000', 1),
+  whole('group.consumer.max.session.timeout.ms', INT, '60000', 1),
   whole('group.consumer.max.size', INT, '10000', 1, 10_000),
   oneOf('group.consumer.migration.policy', STRING, ['bidirectional', 'upgrade', 'downgrade', 'disabled'], 'bidirectional'),
+  whole('group.consumer.min.assignment.interval.ms', INT, '0', 0),
+  // 5000 and 45000 in Kafka; tests on an embedded broker want members to be missed sooner.
+  whole('group.consumer.min.heartbeat.interval.ms', INT, '1', 1),
+  whole('group.consumer.min.session.timeout.ms', INT, '1', 1),
   whole('group.consumer.regex.refresh.interval.ms', INT, '600000', 10_000),
   whole('group.consumer.session.timeout.ms', INT, '45000', 1),
   // 3000 in Kafka; an embedded broker has no reason to let a new group wait.

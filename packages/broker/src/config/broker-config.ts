@@ -5,6 +5,11 @@ import { listItems, toNumber } from './config-types.ts'
 /** Which way groups with members may move between the classic and the consumer protocol. */
 export type MigrationPolicy = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled'
 
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+}
+
 /** A broker's settings, validated. Fixed for the life of the broker. */
 export interface BrokerConfig {
   /** Settings that were given, by Kafka's name, as text. All others have their default. */
@@ -24,11 +29,15 @@ export interface BrokerConfig {
   readonly consumerGroupAssignmentIntervalMs: number
   /** `group.consumer.assignors`: names of the server's assignors; the first is for groups whose members ask for none. */
   readonly consumerGroupAssignors: readonly string[]
+  /** `group.consumer.min.…` and `group.consumer.max.…`: what a group's own configuration may be. */
+  readonly consumerGroupAssignmentIntervalBounds: Bounds
   readonly consumerGroupHeartbeatIntervalMs: number
+  readonly consumerGroupHeartbeatIntervalBounds: Bounds
   readonly consumerGroupMaxSize: number
   readonly consumerGroupMigrationPolicy: MigrationPolicy
   readonly consumerGroupRegexRefreshIntervalMs: number
   readonly consumerGroupSessionTimeoutMs: number
+  readonly consumerGroupSessionTimeoutBounds: Bounds
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckIntervalMs: number
   readonly offsetMetadataMaxBytes: number
@@ -60,7 +69,18 @@ export function parseBrokerConfig(values: BrokerConfigValues): BrokerConfig {
     const most = `at most group.max.session.timeout.ms (${config.groupMaxSessionTimeoutMs})`
     throw new ConfigError("config['group.min.session.timeout.ms']", config.groupMinSessionTimeoutMs, most)
   }
+  checkBounds('assignment.interval.ms', config.consumerGroupAssignmentIntervalMs, config.consumerGroupAssignmentIntervalBounds)
+  checkBounds('heartbeat.interval.ms', config.consumerGroupHeartbeatIntervalMs, config.consumerGroupHeartbeatIntervalBounds)
+  checkBounds('session.timeout.ms', config.consumerGroupSessionTimeoutMs, config.consumerGroupSessionTimeoutBounds)
   return config
+}
+
+/** As Kafka at its start (GroupCoordinatorConfig): the bounds hold for what the groups have by default, too. */
+function checkBounds(name: string, value: number, { min, max }: Bounds): void {
+  if (min > max) throw new ConfigError(`config['group.consumer.min.${name}']`, min, `at most group.consumer.max.${name} (${max})`)
+  if (value >= min && value <= max) return
+  const allowed = `group.consumer.min.${name} (${min}) to group.consumer.max.${name} (${max})`
+  throw new ConfigError(`config['group.consumer.${name}']`, value, allowed)
 }
 
 /** A broker setting as text: what was given, else the default. */
@@ -72,6 +92,10 @@ export function brokerValue(given: ReadonlyMap<string, string>, name: string): s
 
 function resolve(given: ReadonlyMap<string, string>): BrokerConfig {
   const number = (name: string): number => toNumber(brokerValue(given, name))
+  const bounds = (name: string): Bounds => ({
+    min: number(`group.consumer.min.${name}`),
+    max: number(`group.consumer.max.${name}`),
+  })
   return {
     given,
     autoCreateTopics: brokerValue(given, 'auto.create.topics.enable') === 'true',
@@ -84,6 +108,9 @@ function resolve(given: ReadonlyMap<string, string>): BrokerConfig {
     groupMaxSize: number('group.max.size'),
     consumerGroupAssignmentIntervalMs: number('group.consumer.assignment.interval.ms'),
     consumerGroupAssignors: listItems(brokerValue(given, 'group.consumer.assignors')),
+    consumerGroupAssignmentIntervalBounds: bounds('assignment.interval.ms'),
+    consumerGroupHeartbeatIntervalBounds: bounds('heartbeat.interval.ms'),
+    consumerGroupSessionTimeoutBounds: bounds('session.timeout.ms'),
     consumerGroupHeartbeatIntervalMs: number('group.consumer.heartbeat.interval.ms'),
     consumerGroupMaxSize: number('group.consumer.max.size'),
     consumerGroupMigrationPolicy: brokerValue(given, 'group.consumer.migration.policy') as MigrationPolicy,

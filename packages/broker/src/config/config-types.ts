@@ -14,7 +14,8 @@ export const ConfigSource: {
   readonly TOPIC_CONFIG: 1
   readonly STATIC_BROKER_CONFIG: 4
   readonly DEFAULT_CONFIG: 5
-} = { TOPIC_CONFIG: 1, STATIC_BROKER_CONFIG: 4, DEFAULT_CONFIG: 5 }
+  readonly GROUP_CONFIG: 8
+} = { TOPIC_CONFIG: 1, STATIC_BROKER_CONFIG: 4, DEFAULT_CONFIG: 5, GROUP_CONFIG: 8 }
 export type ConfigSource = (typeof ConfigSource)[keyof typeof ConfigSource]
 
 /** Which values a configuration takes. `check` returns what is wrong with a value, or null. */
@@ -27,11 +28,6 @@ export interface ConfigDefinition {
   /** What is allowed, in words: part of the error message and of DescribeConfigs' documentation. */
   readonly allowed: string
   check(value: string): string | null
-}
-
-export interface TopicConfigDefinition extends ConfigDefinition {
-  /** The broker setting that gives the default, as in Kafka's ServerTopicConfigSynonyms. */
-  readonly brokerSynonym: string
 }
 
 /** A whole number within bounds. INT is 32 bits, LONG 64; LONG values past 2^53 count as 2^53 - 1 ("for ever" either way). */

@@ -77,3 +77,22 @@ test('an unknown or unhonoured broker setting names itself', () => {
   expect(() => parseBrokerConfig({ 'log.preallocate': true })).toThrow(/log\.preallocate.*not supported by this broker/)
   expect(parseBrokerConfig({ 'log.preallocate': false }).given.get('log.preallocate')).toBe('false')
 })
+
+test.each([
+  [
+    { 'group.consumer.session.timeout.ms': 70_000 },
+    'group.consumer.session.timeout.ms',
+    /group\.consumer\.max\.session\.timeout\.ms \(60000\)/,
+  ],
+  [
+    { 'group.consumer.min.heartbeat.interval.ms': 6000 },
+    'group.consumer.heartbeat.interval.ms',
+    /min\.heartbeat\.interval\.ms \(6000\)/,
+  ],
+  [{ 'group.consumer.min.assignment.interval.ms': 20_000 }, 'group.consumer.min.assignment.interval.ms', /at most .* \(15000\)/],
+] as const)('%o: the bounds of what groups may have hold for what they have by default', (values, name, allowed) => {
+  const parse = (): unknown => parseBrokerConfig(values)
+  expect(parse).toThrow(ConfigError)
+  expect(parse).toThrow(`config['${name}']`)
+  expect(parse).toThrow(allowed)
+})

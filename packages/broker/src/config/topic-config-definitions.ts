@@ -1,4 +1,5 @@
-import { ConfigType, oneOf, only, whole, type ConfigDefinition, type TopicConfigDefinition } from './config-types.ts'
+import { ConfigType, oneOf, only, whole, type ConfigDefinition } from './config-types.ts'
+import type { OverriddenDefinition } from './config-values.ts'
 
 const { BOOLEAN, DOUBLE, INT, LIST, LONG, STRING } = ConfigType
 const FOREVER = '9223372036854775807'
@@ -8,7 +9,7 @@ const FOREVER = '9223372036854775807'
  * does not honour (compaction, recompression, tiered storage, per-message flush) take only their default, so that nothing is
  * accepted and then ignored.
  */
-export const TOPIC_CONFIGS: readonly TopicConfigDefinition[] = [
+export const TOPIC_CONFIGS: readonly OverriddenDefinition[] = [
   from('log.cleanup.policy', only('cleanup.policy', LIST, 'delete')),
   from('compression.type', only('compression.type', STRING, 'producer')),
   from('compression.gzip.level', only('compression.gzip.level', INT, '-1')),
@@ -42,10 +43,10 @@ export const TOPIC_CONFIGS: readonly TopicConfigDefinition[] = [
   from('unclean.leader.election.enable', only('unclean.leader.election.enable', BOOLEAN, 'false')),
 ]
 
-export const TOPIC_CONFIG_BY_NAME: ReadonlyMap<string, TopicConfigDefinition> = new Map(
+export const TOPIC_CONFIG_BY_NAME: ReadonlyMap<string, OverriddenDefinition> = new Map(
   TOPIC_CONFIGS.map((definition) => [definition.name, definition]),
 )
 
-function from(brokerSynonym: string, definition: ConfigDefinition): TopicConfigDefinition {
+function from(brokerSynonym: string, definition: ConfigDefinition): OverriddenDefinition {
   return { ...definition, brokerSynonym }
 }

@@ -42,16 +42,17 @@ export class ConsumerMembership {
     const updated = withRequest(member, request, caller)
     const subscriptionChanged = this.#steps.updateMember(change, member, updated, now)
     this.#steps.updateTargets(change, updated.id, now)
+    const { sessionTimeoutMs } = this.#services.groupConfig(change.id)
     const reconciled = this.#steps.reconcile(change, updated, subscriptionChanged, request.topicPartitions)
     if (reconciled !== updated) change.afterwards(() => this.#limitRevocation(change.id, reconciled, now))
-    change.afterwards(() => this.extendSession(change.id, reconciled.id, config.consumerGroupSessionTimeoutMs, now))
+    change.afterwards(() => this.extendSession(change.id, reconciled.id, sessionTimeoutMs, now))
     this.#services.commit(change, now)
     const isFull =
       request.rebalanceTimeoutMs !== -1 &&
       (request.subscribedTopicNames !== null || request.subscribedTopicRegex !== null) &&
       request.topicPartitions !== null
     const tellsAssignment = isJoining || isFull || !sameEpochs(member.assigned, reconciled.assigned)
-    return { ...this.#reply(reconciled), assignment: tellsAssignment ? assignmentReply(reconciled.assigned) : null }
+    return { ...this.#reply(change.id, reconciled), assignment: tellsAssignment ? assignmentReply(reconciled.assigned) : null }
   }
 
   /** The member counts as gone when it is not heard of for so long. */
@@ -86,8 +87,9 @@ export class ConsumerMembership {
 
   /** After a restart: all members have a whole session timeout to show themselves. */
   restored(group: ConsumerGroup, now: number): void {
+    const { sessionTimeoutMs } = this.#services.groupConfig(group.id)
     for (const member of group.members.values()) {
-      this.extendSession(group.id, member.id, this.#services.config.consumerGroupSessionTimeoutMs, now)
+      this.extendSession(group.id, member.id, sessionTimeoutMs, now)
       if (member.state === 'UNREVOKED_PARTITIONS') this.#limitRevocation(group.id, member, now)
     }
   }
@@ -96,7 +98,7 @@ export class ConsumerMembership {
     const { groupId, memberId, memberEpoch, instanceId } = request
     const group = this.#conversion.consumerGroup(groupId)
     const member = instanceId === null ? knownMember(group, memberId) : knownInstance(group, instanceId, memberId)
-    const reply = { ...this.#reply({ ...member, epoch: memberEpoch }), heartbeatIntervalMs: 0, assignment: null }
+    const reply = { ...this.#reply(groupId, { ...member, epoch: memberEpoch }), heartbeatIntervalMs: 0, assignment: null }
     if (memberEpoch === LEAVE_EPOCH || instanceId === null) {
       this.remove(group, [member], now)
       return reply
@@ -148,14 +150,14 @@ export class ConsumerMembership {
     })
   }
 
-  #reply(member: ConsumerMember): Omit<ConsumerGroupHeartbeatResponse, 'assignment'> {
+  #reply(groupId: string, member: ConsumerMember): Omit<ConsumerGroupHeartbeatResponse, 'assignment'> {
     return {
       throttleTimeMs: 0,
       errorCode: ErrorCode.NONE,
       errorMessage: null,
       memberId: member.id,
       memberEpoch: member.epoch,
-      heartbeatIntervalMs: this.#services.config.consumerGroupHeartbeatIntervalMs,
+      heartbeatIntervalMs: this.#services.groupConfig(groupId).heartbeatIntervalMs,
     }
   }
 }

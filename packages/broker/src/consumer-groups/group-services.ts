@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { GroupConfig } from '../config/group-config.ts'
 import type { ClassicGroup } from '../coordinator/classic-group.ts'
 import type { Deadlines } from '../core/deadlines.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
@@ -9,6 +10,8 @@ import type { TopicMetadata } from './topic-metadata.ts'
 /** What the parts of consumer groups share. */
 export interface GroupServices {
   readonly config: BrokerConfig
+  /** What a group of its own configuration, or the broker's, runs with now. */
+  groupConfig(groupId: string): GroupConfig
   /** In [0, 1). */
   readonly random: () => number
   readonly metadata: TopicMetadata

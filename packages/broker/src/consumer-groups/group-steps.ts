@@ -37,7 +37,7 @@ export class GroupSteps {
   updateTargets(change: GroupChange, memberId: string, now: number): void {
     const { group } = change
     if (group.assignmentEpoch >= group.epoch) return
-    const interval = this.#services.config.consumerGroupAssignmentIntervalMs
+    const interval = this.#services.groupConfig(group.id).assignmentIntervalMs
     if (group.assignedAt !== 0 && interval !== 0 && now < group.assignedAt + interval) return
     const { consumerGroupAssignors } = this.#services.config
     const preferred = group.preferredAssignor

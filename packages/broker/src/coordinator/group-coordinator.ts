@@ -1,5 +1,6 @@
 import { ErrorCode } from '@millrace/protocol'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import { resolveGroupConfig } from '../config/group-config.ts'
 import { ConsumerGroup, tombstonesOf } from '../consumer-groups/consumer-group.ts'
 import { encodeConsumerRecord, type ConsumerRecord } from '../consumer-groups/consumer-records.ts'
 import type { GroupChange } from '../consumer-groups/group-change.ts'
@@ -23,6 +24,8 @@ export type Group = ClassicGroup | ConsumerGroup
 
 export interface GroupCoordinatorDependencies {
   readonly config: BrokerConfig
+  /** The group's own configuration, by Kafka's names. */
+  readonly groupConfigs: (groupId: string) => ReadonlyMap<string, string>
   readonly topics: TopicsView
   /** Goes up with every change of the topics. */
   readonly metadataVersion: () => number
@@ -66,6 +69,7 @@ export class GroupCoordinator {
     this.#metadata = new TopicMetadata(dependencies.topics, dependencies.metadataVersion)
     this.#consumerGroups = makeConsumerGroups({
       config,
+      groupConfig: (id) => resolveGroupConfig(dependencies.groupConfigs(id), config),
       random,
       metadata: this.#metadata,
       deadlines: this.#deadlines,

@@ -83,6 +83,7 @@ export class BrokerCore {
     this.#logs.moveStraysAside()
     const groups = new GroupCoordinator({
       config,
+      groupConfigs: (groupId) => image.groupConfigs(groupId),
       random,
       events: this.#events,
       topics,

@@ -1,6 +1,6 @@
 import { ZERO_UUID } from '@millrace/protocol'
 import type { RequestContext } from '../core/handler.ts'
-import { TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
+import { GROUP_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 
 /** What a fault may be narrowed to, where the API has it. */
 export type Selector = 'topic' | 'partition' | 'group'
@@ -77,9 +77,10 @@ export const TOPICS: Kind<{ readonly name: string }> = {
 
 /** Items that are configuration resources. */
 export const RESOURCES: Kind<{ readonly resourceType: number; readonly resourceName: string }> = {
-  selectors: ['topic'],
+  selectors: ['topic', 'group'],
   target: ({ resourceType, resourceName }) => {
-    return { topic: resourceType === TOPIC_RESOURCE ? resourceName : null, partition: null, group: null }
+    const nameOf = (type: number): string | null => (resourceType === type ? resourceName : null)
+    return { topic: nameOf(TOPIC_RESOURCE), partition: null, group: nameOf(GROUP_RESOURCE) }
   },
 }
 

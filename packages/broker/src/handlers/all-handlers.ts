@@ -1,4 +1,5 @@
 import type { AnyHandler } from '../core/handler.ts'
+import { alterConfigsHandler } from './alter-configs.ts'
 import { apiVersionsHandler } from './api-versions.ts'
 import { consumerGroupDescribeHandler } from './consumer-group-describe.ts'
 import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts'
@@ -18,6 +19,7 @@ import { incrementalAlterConfigsHandler } from './incremental-alter-configs.ts'
 import { initProducerIdHandler } from './init-producer-id.ts'
 import { joinGroupHandler } from './join-group.ts'
 import { leaveGroupHandler } from './leave-group.ts'
+import { listConfigResourcesHandler } from './list-config-resources.ts'
 import { listGroupsHandler } from './list-groups.ts'
 import { listOffsetsHandler } from './list-offsets.ts'
 import { metadataHandler } from './metadata.ts'
@@ -30,6 +32,7 @@ import { syncGroupHandler } from './sync-group.ts'
 
 /** Every API that this broker serves. What is not in this list is not advertised. */
 export const allHandlers: readonly AnyHandler[] = [
+  alterConfigsHandler,
   apiVersionsHandler,
   consumerGroupDescribeHandler,
   consumerGroupHeartbeatHandler,
@@ -49,6 +52,7 @@ export const allHandlers: readonly AnyHandler[] = [
   initProducerIdHandler,
   joinGroupHandler,
   leaveGroupHandler,
+  listConfigResourcesHandler,
   listGroupsHandler,
   listOffsetsHandler,
   metadataHandler,

@@ -184,7 +184,7 @@ describe('IncrementalAlterConfigs', () => {
     expect(alter(broker, 'missing', change).errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     expect(alter(broker, '__consumer_offsets', change).errorCode).toBe(ErrorCode.POLICY_VIOLATION)
     expect(alter(broker, '1', [set('num.partitions', '3')], false, BROKER).errorCode).toBe(ErrorCode.INVALID_REQUEST)
-    expect(alter(broker, 'g', change, false, 32).errorCode).toBe(ErrorCode.INVALID_REQUEST)
+    expect(alter(broker, 'metrics', change, false, 16).errorCode).toBe(ErrorCode.INVALID_REQUEST)
   })
 
   test('a resource that is named twice is refused', () => {

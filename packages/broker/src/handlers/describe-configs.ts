@@ -1,5 +1,5 @@
 /**
- * DescribeConfigs v1-4 for topics and for this broker. Values come with their source (topic, broker, default) and, when asked,
+ * DescribeConfigs v1-4 for topics, groups and this broker. Values come with their source (topic, group, broker, default) and, when asked,
  * with synonyms and a description. Other resource types are refused: nothing of theirs can be set here.
  */
 import { ErrorCode } from '@millrace/protocol'
@@ -13,12 +13,15 @@ import {
 } from '@millrace/protocol/apis/describe-configs'
 import { BROKER_CONFIGS } from '../config/broker-config-definitions.ts'
 import { ConfigSource, type ConfigDefinition } from '../config/config-types.ts'
-import { topicConfigValues, type ConfigValue } from '../config/topic-config.ts'
+import type { ConfigValue } from '../config/config-values.ts'
+import { groupConfigValues } from '../config/group-config.ts'
+import { GROUP_CONFIGS } from '../config/group-config-definitions.ts'
+import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIGS } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
-import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
+import { BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 import { invalidTopicName } from '../metadata/topic-name.ts'
 
 interface Entry {
@@ -73,6 +76,15 @@ function entriesOf({ resourceType, resourceName }: DescribeConfigsResource, { br
     return TOPIC_CONFIGS.map((definition) => ({
       definition,
       values: topicConfigValues(definition, overrides, given),
+      readOnly: false,
+    }))
+  }
+  if (resourceType === GROUP_RESOURCE) {
+    if (resourceName === '') return refusal(ErrorCode.INVALID_REQUEST, 'Group name must not be empty')
+    const overrides = broker.image.groupConfigs(resourceName)
+    return GROUP_CONFIGS.map((definition) => ({
+      definition,
+      values: groupConfigValues(definition, overrides, given),
       readOnly: false,
     }))
   }

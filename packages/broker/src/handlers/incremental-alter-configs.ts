@@ -1,6 +1,6 @@
 /**
- * IncrementalAlterConfigs v0-1 for topics: SET, DELETE, and APPEND and SUBTRACT on lists. All changes of one resource are made or
- * none. Broker settings are fixed at start, so altering them is refused, and so is what topics do not honour.
+ * IncrementalAlterConfigs v0-1 for topics and groups: SET, DELETE, and APPEND and SUBTRACT on lists. All changes of one resource are made or
+ * none. Broker settings are fixed at start, so altering them is refused, and so is what topics or groups do not honour.
  */
 import { ErrorCode } from '@millrace/protocol'
 import {
@@ -10,13 +10,10 @@ import {
   type IncrementalAlterConfigsResponse,
 } from '@millrace/protocol/apis/incremental-alter-configs'
 import { ConfigType } from '../config/config-types.ts'
-import { topicConfigValues } from '../config/topic-config.ts'
-import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
-import { refusal, type Refusal } from '../core/outcome.ts'
-import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
-import { invalidTopicName } from '../metadata/topic-name.ts'
+import { alterEach, configurableOf, type Configurable } from './configurable.ts'
+import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
 
 const SET = 0
 const DELETE = 1
@@ -36,71 +33,41 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
       return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
     },
   }),
-  handle(request, context) {
-    const count = new Map<string, number>()
-    for (const resource of request.resources) count.set(keyOf(resource), (count.get(keyOf(resource)) ?? 0) + 1)
-    const responses = request.resources.map((resource) => {
-      const failed =
-        count.get(keyOf(resource))! > 1
-          ? refusal(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-          : alter(resource, request.validateOnly, context)
-      const { resourceType, resourceName } = resource
-      return {
-        errorCode: failed?.errorCode ?? ErrorCode.NONE,
-        errorMessage: failed?.errorMessage ?? null,
-        resourceType,
-        resourceName,
-      }
-    })
-    return { throttleTimeMs: 0, responses }
+  handle({ resources, validateOnly }, context) {
+    return { throttleTimeMs: 0, responses: alterEach(resources, (resource) => alter(resource, validateOnly, context)) }
   },
 }
 
-function keyOf({ resourceType, resourceName }: AlterConfigsResource): string {
-  return `${resourceType} ${resourceName}`
-}
-
 function alter(resource: AlterConfigsResource, validateOnly: boolean, { broker, now }: RequestContext): Refusal | null {
-  if (resource.resourceType === BROKER_RESOURCE) {
-    return refusal(ErrorCode.INVALID_REQUEST, 'broker configurations are fixed when the broker starts')
-  }
-  if (resource.resourceType !== TOPIC_RESOURCE) {
-    return refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resource.resourceType}`)
-  }
-  if (resource.resourceName === '') return refusal(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
-  const badName = invalidTopicName(resource.resourceName)
-  if (badName !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, badName)
+  const configurable = configurableOf(resource, broker)
+  if (isRefusal(configurable)) return configurable
   const changes = new Map<string, string | null>()
   for (const { name, configOperation, value } of resource.configs) {
     if (changes.has(name)) return refusal(ErrorCode.INVALID_REQUEST, `Error due to duplicate config keys: ${name}`)
-    const next = nextValue(resource.resourceName, name, configOperation, value, broker)
+    const next = nextValue(configurable, name, configOperation, value)
     if (next !== null && typeof next !== 'string') return next
     changes.set(name, next)
   }
-  return broker.controller.alterTopicConfigs(resource.resourceName, changes, validateOnly, now)
+  return configurable.alter(changes, validateOnly, now)
 }
 
-function nextValue(
-  topic: string,
-  name: string,
-  operation: number,
-  value: string | null,
-  broker: RequestContext['broker'],
-): string | null | Refusal {
+function nextValue(resource: Configurable, name: string, operation: number, value: string | null): string | null | Refusal {
   if (operation === DELETE) return null
   if (operation !== SET && operation !== APPEND && operation !== SUBTRACT) {
     return refusal(ErrorCode.INVALID_REQUEST, `Unknown operation ${operation} on config ${name}`)
   }
   if (value === null) return refusal(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${name}`)
   if (operation === SET) return value
-  const definition = TOPIC_CONFIG_BY_NAME.get(name)
-  if (definition === undefined) return refusal(ErrorCode.INVALID_CONFIG, `Unknown topic config name: ${name}`)
+  const definition = resource.definitions.get(name)
+  if (definition === undefined) return refusal(ErrorCode.INVALID_CONFIG, `Unknown ${resource.kind} config name: ${name}`)
   if (definition.type !== ConfigType.LIST) {
     const verb = operation === APPEND ? 'APPEND' : 'SUBTRACT'
     return refusal(ErrorCode.INVALID_CONFIG, `Can't ${verb} to key ${name} because its type is not LIST.`)
   }
-  const [current] = topicConfigValues(definition, broker.image.topicConfigs(topic), broker.config.given)
-  const now = current!.value.split(',').filter((item) => item !== '')
+  const now = resource
+    .valueOf(definition)
+    .split(',')
+    .filter((item) => item !== '')
   const items = value.split(',')
   const next =
     operation === APPEND ? [...now, ...items.filter((item) => !now.includes(item))] : now.filter((item) => !items.includes(item))

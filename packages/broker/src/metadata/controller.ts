@@ -1,6 +1,7 @@
 import { ErrorCode } from '@millrace/protocol'
 import { messageOf } from '@millrace/protocol/internal'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import { checkGroupConfig } from '../config/group-config.ts'
 import { checkTopicConfig, resolveTopicConfig } from '../config/topic-config.ts'
 import type { BrokerEvents } from '../core/broker-events.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
@@ -10,7 +11,7 @@ import type { PartitionLog } from '../log/partition-log.ts'
 import type { Journal } from './journal.ts'
 import type { MetadataImage, TopicImage } from './metadata-image.ts'
 import { decodeMetadataRecord, encodeMetadataRecord } from './metadata-record-codec.ts'
-import { TOPIC_RESOURCE, type MetadataRecord, type PartitionChange } from './metadata-record.ts'
+import { GROUP_RESOURCE, TOPIC_RESOURCE, type MetadataRecord, type PartitionChange } from './metadata-record.ts'
 import { isInternalTopic } from './topic-name.ts'
 import { checkAssignments, checkCount, checkNewTopic, type NewTopic, type ReplicaAssignment } from './topic-rules.ts'
 import { randomUuid } from './uuid.ts'
@@ -139,9 +140,30 @@ export class Controller {
       if (value !== null || overrides.has(config)) effective.set(config, value)
     }
     if (validateOnly) return null
-    const failed = this.#tryCommit(configChanges(name, effective), now)
+    const failed = this.#tryCommit(configChanges(TOPIC_RESOURCE, name, effective), now)
     if (failed === null) this.#topics.reconfigure(topic.id, this.#resolved(this.#image.topicConfigs(name)))
     return failed
+  }
+
+  /** The group need not be there. @param changes null as a value: back to the default */
+  alterGroupConfigs(
+    groupId: string,
+    changes: ReadonlyMap<string, string | null>,
+    validateOnly: boolean,
+    now: number,
+  ): Refusal | null {
+    const before = this.#image.groupConfigs(groupId)
+    const after = new Map(before)
+    const effective = new Map<string, string | null>()
+    for (const [config, value] of changes) {
+      if (value === null) after.delete(config)
+      else after.set(config, value)
+      // As in Kafka, what is not set may be deleted, whatever its name.
+      if (value !== null || before.has(config)) effective.set(config, value)
+    }
+    const wrong = checkGroupConfig(after, this.#deps.config)
+    if (wrong !== null) return refusal(ErrorCode.INVALID_CONFIG, wrong)
+    return validateOnly ? null : this.#tryCommit(configChanges(GROUP_RESOURCE, groupId, effective), now)
   }
 
   /** Elects this node the leader of its partitions anew, so that their leader epochs go up by one. Those that do not exist are left out. */
@@ -171,7 +193,7 @@ export class Controller {
     if (isRefusal(logs)) return logs
     const records: MetadataRecord[] = [
       { type: 'topic', name: topic.name, topicId: topic.id },
-      ...configChanges(topic.name, topic.configs),
+      ...configChanges(TOPIC_RESOURCE, topic.name, topic.configs),
       ...this.#newPartitions(topic.id, 0, topic.numPartitions),
     ]
     const failed = this.#tryCommit(records, now)
@@ -260,9 +282,13 @@ export class Controller {
   }
 }
 
-function configChanges(topic: string, configs: ReadonlyMap<string, string | null>): MetadataRecord[] {
+function configChanges(
+  resourceType: number,
+  resourceName: string,
+  configs: ReadonlyMap<string, string | null>,
+): MetadataRecord[] {
   return [...configs].map(([name, value]) => {
-    return { type: 'config', resourceType: TOPIC_RESOURCE, resourceName: topic, name, value: value?.trim() ?? null }
+    return { type: 'config', resourceType, resourceName, name, value: value?.trim() ?? null }
   })
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert'
-import { TOPIC_RESOURCE, type MetadataRecord } from './metadata-record.ts'
+import { GROUP_RESOURCE, TOPIC_RESOURCE, type ConfigChange, type MetadataRecord } from './metadata-record.ts'
+
+type Configs = Map<string, Map<string, string>>
 
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
 
@@ -24,7 +26,8 @@ export interface TopicImage {
 export class MetadataImage {
   readonly #byName = new Map<string, TopicImage & { partitions: PartitionImage[] }>()
   readonly #byId = new Map<string, TopicImage & { partitions: PartitionImage[] }>()
-  readonly #topicConfigs = new Map<string, Map<string, string>>()
+  readonly #topicConfigs: Configs = new Map()
+  readonly #groupConfigs: Configs = new Map()
   readonly #features = new Map<string, number>()
   #nextProducerId = 0
 
@@ -54,6 +57,16 @@ export class MetadataImage {
     return this.#topicConfigs.get(name) ?? NO_CONFIGS
   }
 
+  /** The group's own configuration, without defaults. A group need not be there to have one. */
+  groupConfigs(groupId: string): ReadonlyMap<string, string> {
+    return this.#groupConfigs.get(groupId) ?? NO_CONFIGS
+  }
+
+  /** Groups that have a configuration of their own. */
+  configuredGroups(): Iterable<string> {
+    return this.#groupConfigs.keys()
+  }
+
   apply(record: MetadataRecord): void {
     switch (record.type) {
       case 'feature-level':
@@ -71,8 +84,7 @@ export class MetadataImage {
       case 'remove-topic':
         return this.#removeTopic(record.topicId)
       case 'config':
-        assert(record.resourceType === TOPIC_RESOURCE, `configuration of resource type ${record.resourceType}`)
-        return this.#setTopicConfig(record.resourceName, record.name, record.value)
+        return setConfig(this.#configsOf(record.resourceType), record)
       case 'producer-ids':
         this.#nextProducerId = record.nextProducerId
         return
@@ -108,11 +120,17 @@ export class MetadataImage {
     this.#topicConfigs.delete(topic.name)
   }
 
-  #setTopicConfig(topic: string, name: string, value: string | null): void {
-    const configs = this.#topicConfigs.get(topic) ?? new Map<string, string>()
-    if (value === null) configs.delete(name)
-    else configs.set(name, value)
-    if (configs.size === 0) this.#topicConfigs.delete(topic)
-    else this.#topicConfigs.set(topic, configs)
+  #configsOf(resourceType: number): Configs {
+    if (resourceType === TOPIC_RESOURCE) return this.#topicConfigs
+    assert(resourceType === GROUP_RESOURCE, `configuration of resource type ${resourceType}`)
+    return this.#groupConfigs
   }
+}
+
+function setConfig(all: Configs, { resourceName, name, value }: ConfigChange): void {
+  const configs = all.get(resourceName) ?? new Map<string, string>()
+  if (value === null) configs.delete(name)
+  else configs.set(name, value)
+  if (configs.size === 0) all.delete(resourceName)
+  else all.set(resourceName, configs)
 }

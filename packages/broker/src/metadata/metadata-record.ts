@@ -38,3 +38,4 @@ export interface ConfigChange {
 /** ConfigResource.Type. */
 export const TOPIC_RESOURCE = 2
 export const BROKER_RESOURCE = 4
+export const GROUP_RESOURCE = 32

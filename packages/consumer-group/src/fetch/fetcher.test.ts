@@ -152,6 +152,27 @@ describe('the closest replica (KIP-392)', () => {
     expect(bench.poll()[0]!.node).toBe(1)
   })
 
+  test.each([
+    ErrorCode.REPLICA_NOT_AVAILABLE,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    ErrorCode.OFFSET_NOT_AVAILABLE,
+    ErrorCode.UNKNOWN_LEADER_EPOCH,
+    ErrorCode.FENCED_LEADER_EPOCH,
+    ErrorCode.KAFKA_STORAGE_ERROR,
+    ErrorCode.UNKNOWN_TOPIC_ID,
+    ErrorCode.UNKNOWN_SERVER_ERROR,
+  ])('that answers error %d is left for the leader, which names it again when it can', (errorCode) => {
+    const bench = new FetchBench()
+    const cursor = bench.cursor(0, 7)
+    bench.fetch({ 0: { preferredReadReplica: 2 } })
+    bench.fetch({ 0: { errorCode } })
+    bench.now += 100
+    const [call] = bench.poll()
+    expect([call!.node, cursor.position]).toEqual([1, 7])
+    bench.answer(call!, { 0: { preferredReadReplica: 2 } })
+    expect(bench.poll()[0]!.node).toBe(2)
+  })
+
   test('that says an offset is out of range is not believed: the leader is asked, at once', () => {
     const bench = new FetchBench()
     const cursor = bench.cursor(0, 7)

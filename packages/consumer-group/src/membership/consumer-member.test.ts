@@ -201,6 +201,20 @@ describe('heartbeats', () => {
     expect(bench.member.owned).toEqual(t(0))
   })
 
+  test('a session that turns out longer or shorter counts from the last answer on', () => {
+    const bench = new Bench()
+    bench.stable({ t: [0] })
+    bench.beat()
+    bench.wait(300)
+    bench.member.sessionLearned(1_500)
+    bench.wait(400)
+    expect(bench.kinds()).toEqual([])
+    bench.member.sessionLearned(1_200)
+    expect(bench.member.deadline).toBe(bench.now + 200)
+    bench.wait(200)
+    expect(bench.member.effects.splice(0)[1]).toMatchObject({ event: { cause: 'session', silentMs: 1_200 } })
+  })
+
   test.each([ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE])(
     'after error %d look the coordinator up, and say everything again after a backoff',
     (errorCode) => {

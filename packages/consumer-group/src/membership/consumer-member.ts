@@ -141,6 +141,11 @@ export class ConsumerMember {
     if (this.#state === 'acknowledging' || this.#state === 'joining') this.#hurry(now)
   }
 
+  /** How long the coordinator waits for a member: until it is known, the default is believed. */
+  sessionLearned(sessionTimeoutMs: number): void {
+    this.#heartbeats.setSessionTimeout(sessionTimeoutMs)
+  }
+
   /** A heartbeat had no answer. */
   heartbeatFailed(serial: number, error: KafkaError, now: number): void {
     if (!this.#heartbeats.answered(serial)) return

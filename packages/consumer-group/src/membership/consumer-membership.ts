@@ -1,3 +1,4 @@
+import { ErrorCode } from '@millrace/protocol'
 import type { ClusterClient } from '@millrace/client/internal'
 import { consumerGroupHeartbeatApi, type ConsumerGroupHeartbeatRequest } from '@millrace/protocol/apis/consumer-group-heartbeat'
 import { asKafkaError } from '@millrace/protocol/internal'
@@ -15,6 +16,7 @@ import type {
   PartitionOwner,
   TopicSelection,
 } from './membership.ts'
+import { sessionLength } from './session-length.ts'
 import { SubscribedTopics } from './subscribed-topics.ts'
 import { TopicNames } from './topic-names.ts'
 
@@ -47,6 +49,7 @@ export interface ConsumerMembershipParts {
 
 /** Carries out what a `ConsumerMember` wants: its heartbeats, and the calls to the consumer. */
 export class ConsumerMembership implements Membership {
+  readonly #groupId: string
   readonly #member: ConsumerMember
   readonly #cluster: ClusterClient
   readonly #owner: PartitionOwner
@@ -58,10 +61,13 @@ export class ConsumerMembership implements Membership {
   #selection: TopicSelection
   /** Looks for topics that are subscribed to by name, so that their ids are known; null for a pattern, which the coordinator matches. */
   #topics: SubscribedTopics | null = null
+  /** The interval that the last answer named; another one means that the group's configuration is another. */
+  #heartbeatIntervalMs = 0
   /** The leave that is on its way, for `leave` to wait for. */
   #leaving: Promise<void> = Promise.resolve()
 
   constructor(parts: ConsumerMembershipParts) {
+    this.#groupId = parts.groupId
     this.#member = parts.member
     this.#cluster = parts.cluster
     this.#owner = parts.owner
@@ -221,12 +227,24 @@ export class ConsumerMembership implements Membership {
       (response) => {
         this.#member.heartbeatAnswered(serial, response, this.#now())
         this.#changed()
+        if (response.errorCode === ErrorCode.NONE) this.#learnSession(response.heartbeatIntervalMs)
       },
       (error: unknown) => {
         this.#member.heartbeatFailed(serial, asKafkaError(error), this.#now())
         this.#changed()
       },
     )
+  }
+
+  /** Only the event of a zombie depends on it: nothing waits for it, and when it cannot be had, the default is believed. */
+  #learnSession(heartbeatIntervalMs: number): void {
+    if (heartbeatIntervalMs === this.#heartbeatIntervalMs) return
+    this.#heartbeatIntervalMs = heartbeatIntervalMs
+    void sessionLength(this.#cluster, this.#groupId).then((sessionTimeoutMs) => {
+      if (sessionTimeoutMs === null) return
+      this.#member.sessionLearned(sessionTimeoutMs)
+      this.#changed()
+    })
   }
 
   #now(): number {

@@ -9,7 +9,7 @@ export interface ConsumerMemberConfig {
   readonly groupRemoteAssignor: string | null
   readonly rackId: string | null
   readonly maxPollIntervalMs: number
-  /** Without contact for so long, others may have our partitions by the coordinator's default (`group.consumer.session.timeout.ms`). */
+  /** Without contact for so long, others may have our partitions: Kafka's default, until `sessionLearned`. */
   readonly sessionTimeoutMs: number
 }
 

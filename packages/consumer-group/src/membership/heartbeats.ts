@@ -1,6 +1,6 @@
 /** When a member last heard of its coordinator, and when the next heartbeat is due: one at a time. */
 export class Heartbeats {
-  readonly #sessionTimeoutMs: number
+  #sessionTimeoutMs: number
   intervalMs: number
   #serial = 0
   #isPending = false
@@ -22,6 +22,12 @@ export class Heartbeats {
   /** Whether one is on its way. */
   get isPending(): boolean {
     return this.#isPending
+  }
+
+  /** What was believed of it was wrong. */
+  setSessionTimeout(sessionTimeoutMs: number): void {
+    this.#sessionTimeoutMs = sessionTimeoutMs
+    if (this.#silenceAt !== Infinity) this.#silenceAt = this.#lastContact + sessionTimeoutMs
   }
 
   /** The coordinator answered something that keeps the session alive. */
