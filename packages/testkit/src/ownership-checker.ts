@@ -15,12 +15,18 @@ class OwnershipCheck {
   readonly found: Anomaly[] = []
   readonly #groupOf = new Map<string, string>()
   readonly #identityOf = new Map<string, string>()
+  /** Identity → the last of its lives. */
+  readonly #lastLife = new Map<string, string>()
   /** Group → its members, as the coordinator has written last. */
   readonly #members = new Map<string, readonly Owner[]>()
   /** Identity → generation → what the coordinator gave it then. */
   readonly #given = new Map<string, Map<number, Set<string>>>()
-  /** Group and generation → partition → who said to have it. */
+  /** Group, reign and generation → partition → who said to have it. */
   readonly #claimed = new Map<string, Map<string, string>>()
+  /** Consumer → the generation in which it said last what it has. */
+  readonly #lastClaim = new Map<string, number>()
+  /** Group → how often it was empty: one that moves to the other protocol then begins with its first generation. */
+  readonly #reigns = new Map<string, number>()
   /** Partition and group → who holds it now. */
   readonly #holders = new Map<string, Set<string>>()
   readonly #deleted = new Set<string>()
@@ -29,6 +35,7 @@ class OwnershipCheck {
     switch (event.kind) {
       case 'member':
         this.#identityOf.set(event.consumer, event.identity)
+        this.#lastLife.set(event.identity, event.consumer)
         return void this.#groupOf.set(event.consumer, event.group)
       case 'deleted':
         return void this.#deleted.add(event.topic)
@@ -47,6 +54,7 @@ class OwnershipCheck {
 
   #owners({ group, members }: HistoryEvent & { kind: 'owners' }): void {
     this.#members.set(group, members)
+    if (members.length === 0) this.#reigns.set(group, (this.#reigns.get(group) ?? 0) + 1)
     const owners = new Map<string, string>()
     for (const { memberId, identity, generation, partitions, partitionIds } of members) {
       const given = getOr(
@@ -67,7 +75,8 @@ class OwnershipCheck {
 
   #owns({ consumer, generation, partitions }: HistoryEvent & { kind: 'owns' }): void {
     const group = this.#groupOf.get(consumer)!
-    const claimed = getOr(this.#claimed, `${group} ${generation}`, () => new Map<string, string>())
+    this.#lastClaim.set(consumer, generation)
+    const claimed = getOr(this.#claimed, `${group} ${this.#reigns.get(group) ?? 0} ${generation}`, () => new Map<string, string>())
     const given = this.#given.get(this.#identityOf.get(consumer)!)
     for (const partition of partitions) {
       if (this.#deleted.has(topicOf(partition))) continue
@@ -88,12 +97,23 @@ class OwnershipCheck {
     const group = this.#groupOf.get(consumer)!
     const holders = this.#holdersOf(consumer, partition)
     for (const other of holders) {
-      const isMember = this.#members.get(group)?.some(({ identity }) => identity === this.#identityOf.get(other)) === true
-      if (this.#isSame(other, consumer) || !isMember || this.#deleted.has(topicOf(partition))) continue
+      if (this.#isSame(other, consumer) || !this.#isMember(group, other) || this.#deleted.has(topicOf(partition))) continue
       const message = `${consumer} got ${partition} while ${other}, a member of ${group}, still had it`
       this.found.push({ kind: 'overlap', message })
     }
     holders.add(consumer)
+  }
+
+  /**
+   * Whether it takes part. An earlier life of a static member does not any more; and a static member that does not join in time is not put out as others
+   * are, but it is not waited for either (Kafka's GroupCoordinator.completeJoin): it is behind then.
+   */
+  #isMember(group: string, consumer: string): boolean {
+    const identity = this.#identityOf.get(consumer)!
+    if (this.#lastLife.get(identity) !== consumer) return false
+    const member = this.#members.get(group)?.find((one) => one.identity === identity)
+    if (member === undefined) return false
+    return identity === consumer || (this.#lastClaim.get(consumer) ?? -1) >= member.generation
   }
 
   /** The later life of a static member puts out the earlier, and has what that had, in the same generation. */

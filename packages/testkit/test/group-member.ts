@@ -46,7 +46,7 @@ export class GroupMember {
     this.scene = scene
     this.name = name
     this.random = cluster.random.fork()
-    this.plan = drawMember(group, this.random, instanceId)
+    this.plan = drawMember(group, this.random, instanceId);((globalThis as any).PLANS ??= []).push(name + ' ' + this.plan.protocol + ' ' + this.plan.way + ' ' + this.plan.order + ' ' + instanceId + ' ' + this.plan.options.partitionAssignors + ' ' + group.remoteAssignor) // DBG
     this.process = new SimProcess(cluster.clock, cluster.environment())
     const { bootstrapServers } = cluster
     const options = { bootstrapServers, clientId: name, ...this.plan.options, rebalanceListener: this.#listener() }
@@ -229,11 +229,13 @@ export class GroupMember {
         await linger()
       },
       revoked: async (partitions) => {
+        const before = partitions.map((partition) => this.holding(nameOf(partition)))
         try {
           if (this.plan.commits === 'on revoke' && !this.isLeaving) await this.#quietly(() => this.consumer.commit())
           await linger()
         } finally {
-          this.#release(partitions)
+          // One that took too long was not waited for, and the partition may be here again.
+          this.#release(partitions.filter((partition, index) => this.holding(nameOf(partition)) === before[index]))
         }
       },
       lost: async (partitions) => {
