@@ -46,7 +46,7 @@ export class GroupMember {
     this.scene = scene
     this.name = name
     this.random = cluster.random.fork()
-    this.plan = drawMember(group, this.random, instanceId);((globalThis as any).PLANS ??= []).push(name + ' ' + this.plan.protocol + ' ' + this.plan.way + ' ' + this.plan.order + ' ' + instanceId + ' ' + this.plan.options.partitionAssignors + ' ' + group.remoteAssignor) // DBG
+    this.plan = drawMember(group, this.random, instanceId)
     this.process = new SimProcess(cluster.clock, cluster.environment())
     const { bootstrapServers } = cluster
     const options = { bootstrapServers, clientId: name, ...this.plan.options, rebalanceListener: this.#listener() }

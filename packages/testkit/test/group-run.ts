@@ -3,11 +3,11 @@ import { readBatches } from '@millrace/records/internal'
 import { checkHistory, CoordinatorLog, History, SimCluster, type NetworkFaults, type SeededRandom } from '@millrace/testkit'
 import { COPIES, DEAD, drawPlan, PARTITIONS, TOPICS, VOLATILE, type GroupPlan } from './group-plan.ts'
 import { GroupMember, type Scene } from './group-member.ts'
-import { GroupTrouble, type Change } from './group-trouble.ts'
+import { GroupTrouble, type Change, type Stage } from './group-trouble.ts'
 import type { Tally } from './seeds.ts'
 
 const PRODUCERS = 2
-const RECORDS_PER_PRODUCER = 60
+const RECORDS_PER_PRODUCER = 45
 const MEMBERS_MAX = 4
 const NEW_PARTITIONS_MAX = 6
 const INSTANCES = ['s1', 's2'] as const
@@ -53,7 +53,7 @@ export async function simulateGroup(seed: number, tally: Tally): Promise<Ran> {
   const cluster = new SimCluster({ seed, faults: network, flush: isSynced ? 'fsync' : 'os', config })
   const plan = drawPlan(seed, cluster.random.fork())
   const run = new GroupRun(cluster, plan, tally)
-  const trouble = new GroupTrouble(cluster, tally, isSynced, plan.protocol, (what) => run.change(what))
+  const trouble = new GroupTrouble(cluster, tally, isSynced, plan.protocol, run)
   await run.live(trouble)
   cluster.network.faults = { ...network, refuse: 0, cut: 0 }
   await run.readToEnd()
@@ -61,7 +61,7 @@ export async function simulateGroup(seed: number, tally: Tally): Promise<Ran> {
   return { history: run.scene.history, complaints: run.scene.complaints }
 }
 
-class GroupRun {
+class GroupRun implements Stage {
   readonly scene: Scene
   readonly #cluster: SimCluster
   readonly #plan: GroupPlan
@@ -83,6 +83,10 @@ class GroupRun {
     this.scene = { cluster, history, tally, complaints: [], isWild: true, look }
     for (const kind of [plan.protocol, plan.assignors.join(), `${plan.remoteAssignor}`]) tally.add(`group: ${kind}`)
     for (const topic of Object.keys(PARTITIONS)) this.#createTopic(topic)
+  }
+
+  look(): void {
+    this.scene.look()
   }
 
   /** Members and producers work until both the trouble and the sending are over. */

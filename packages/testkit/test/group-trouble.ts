@@ -87,6 +87,13 @@ export const TROUBLES: readonly string[] = [...EVENTS, ...CHANGES, ...Object.key
 const DISTURBANCES_MAX = 60
 const FAULTS_AT_ONCE = 3
 
+export interface Stage {
+  /** Does what concerns members and topics; false when that is not possible now. */
+  change(what: Change): boolean
+  /** The broker goes away next. */
+  look(): void
+}
+
 /** Some kinds of trouble, at the times that the seed says. */
 export class GroupTrouble {
   isOver = false
@@ -94,27 +101,27 @@ export class GroupTrouble {
   readonly #random: SeededRandom
   readonly #tally: Tally
   readonly #isSynced: boolean
-  readonly #change: (what: Change) => boolean
+  readonly #stage: Stage
   readonly #kinds: readonly string[]
   readonly #set: { readonly kind: string; readonly fault: Fault }[] = []
 
   /**
    * @param isSynced whether what was acknowledged survives a power loss
    * @param protocol of the group
-   * @param change does what concerns members and topics; false when that is not possible now
+   * @param stage where members and topics are
    */
   constructor(
     cluster: SimCluster,
     tally: Tally,
     isSynced: boolean,
     protocol: GroupPlan['protocol'],
-    change: (what: Change) => boolean,
+    stage: Stage,
   ) {
     this.#cluster = cluster
     this.#random = cluster.random.fork()
     this.#tally = tally
     this.#isSynced = isSynced
-    this.#change = change
+    this.#stage = stage
     const some = (kinds: readonly string[], count: number): string[] =>
       Array.from({ length: count }, () => this.#random.pick(kinds))
     const faults = Object.keys(FAULTS).filter((kind) => (ONLY[kind] ?? protocol) === protocol)
@@ -129,7 +136,7 @@ export class GroupTrouble {
       const kind = this.#random.pick(this.#kinds)
       if (EVENTS.includes(kind as Event)) await this.#happen(kind as Event)
       else if (!CHANGES.includes(kind as Change)) this.#fault(kind)
-      else if (this.#change(kind as Change)) this.#tally.add(kind)
+      else if (this.#stage.change(kind as Change)) this.#tally.add(kind)
     }
     this.#cluster.broker.door.faults.clear()
     for (const { kind, fault } of this.#set) this.#tally.add(kind, fault.hits)
@@ -152,6 +159,7 @@ export class GroupTrouble {
       await this.#cluster.clock.sleep(this.#random.between(100, 5_000))
       this.#cluster.disk.writesUntilFull = Infinity
     }
+    this.#stage.look()
     if (what === 'restart') this.#cluster.stop()
     else if (what === 'power loss' && this.#isSynced) {
       this.#tally.add('power loss with torn writes')
