@@ -486,7 +486,9 @@ describe('commits', () => {
     const other = await bench.topic(1)
     await using consumer = bench.consumer({ groupId: 'late', topics: [topic], enableAutoCommit: false })
     const assigned = (name: string): Promise<void> =>
-      new Promise((resolve) => consumer.on('assigned', ({ partitions }) => partitions.some((one) => one.topic === name) && resolve()))
+      new Promise((resolve) =>
+        consumer.on('assigned', ({ partitions }) => partitions.some((one) => one.topic === name) && resolve()),
+      )
     await take(consumer, 1)
     const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'late', answer: { delayMs: 300 } })
     const ahead = consumer.commit([{ topic, partition: 0, offset: 0 }])

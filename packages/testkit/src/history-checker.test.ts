@@ -148,7 +148,11 @@ const CASES: ReadonlyArray<readonly [string, AnomalyKind, (history: History) => 
       done(history, 'c1', 'd', at(3))
     },
   ],
-  ['a commit that was told and never written', 'commit-lost', (history) => history.add('committed', { group: 'g', place: at(2) })],
+  [
+    'a commit that was told and never written',
+    'commit-lost',
+    (history) => history.add('committed', { group: 'g', place: at(2) }),
+  ],
 ]
 
 test.each(CASES)('is noticed: %s', (_, kind, spoil) => {

@@ -76,7 +76,11 @@ class OwnershipCheck {
   #owns({ consumer, generation, partitions }: HistoryEvent & { kind: 'owns' }): void {
     const group = this.#groupOf.get(consumer)!
     this.#lastClaim.set(consumer, generation)
-    const claimed = getOr(this.#claimed, `${group} ${this.#reigns.get(group) ?? 0} ${generation}`, () => new Map<string, string>())
+    const claimed = getOr(
+      this.#claimed,
+      `${group} ${this.#reigns.get(group) ?? 0} ${generation}`,
+      () => new Map<string, string>(),
+    )
     const given = this.#given.get(this.#identityOf.get(consumer)!)
     for (const partition of partitions) {
       if (this.#deleted.has(topicOf(partition))) continue

@@ -111,7 +111,10 @@ describe.each(MEMBERS)('a member by the protocol %s whose connection is cut afte
       const about = `connection ${place.connection}, ${place.direction}, after ${place.bytes} bytes`
       expect({ read: [...new Set(read)], timersLeft }, about).toEqual({ read: VALUES, timersLeft: 0 })
       expect(commits.at(-1), about).toBe(3)
-      expect(commits.toSorted((left, right) => left - right), about).toEqual(commits)
+      expect(
+        commits.toSorted((left, right) => left - right),
+        about,
+      ).toEqual(commits)
       cuts += brokenConnections
     }
     expect(cuts).toBeGreaterThan(2_000)

@@ -52,7 +52,8 @@ export class GroupMember {
     const options = { bootstrapServers, clientId: name, ...this.plan.options, rebalanceListener: this.#listener() }
     this.consumer = new Consumer(options, this.process.environment)
     history.add('member', { consumer: name, identity: instanceId ?? name, group: GROUP, order: this.plan.order })
-    for (const what of [this.plan.protocol, this.plan.way, `order ${this.plan.order}`, `commits ${this.plan.commits}`]) tally.add(what)
+    for (const what of [this.plan.protocol, this.plan.way, `order ${this.plan.order}`, `commits ${this.plan.commits}`])
+      tally.add(what)
     if (this.plan.options.topics instanceof RegExp) tally.add('pattern')
     this.#watch()
     this.done = this.#live()
@@ -80,7 +81,8 @@ export class GroupMember {
     await this.done
     const { pendingTimers, openConnections } = this.process
     if (pendingTimers > 0) this.scene.complaints.push(`${this.name} is closed, and ${pendingTimers} of its timers are left`)
-    if (openConnections > 0) this.scene.complaints.push(`${this.name} is closed, and ${openConnections} of its connections are open`)
+    if (openConnections > 0)
+      this.scene.complaints.push(`${this.name} is closed, and ${openConnections} of its connections are open`)
     this.#crashed()
   }
 
@@ -137,7 +139,9 @@ export class GroupMember {
       return true
     }
     const polls = this.scene.history.events.filter((event) => event.kind === 'polled' && event.consumer === this.name)
-    const places = polls.map((event) => (event as { place: Place }).place).filter((place) => place.partition === nameOf(partition))
+    const places = polls
+      .map((event) => (event as { place: Place }).place)
+      .filter((place) => place.partition === nameOf(partition))
     if (places.length === 0) return false
     const { offset } = this.random.pick(places)
     this.#sought(partition, offset)

@@ -63,7 +63,11 @@ export function drawMember(group: GroupPlan, random: SeededRandom, instanceId: s
   const way = random.pick(WAYS)
   const order = orderOf(way, random)
   const commits = random.pick<Commits>(['automatic', 'automatic', 'automatic', 'each', 'unawaited', 'all', 'on revoke'])
-  const classic: Partial<ConsumerOptions> = { partitionAssignors: group.assignors, sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000 }
+  const classic: Partial<ConsumerOptions> = {
+    partitionAssignors: group.assignors,
+    sessionTimeoutMs: 10_000,
+    heartbeatIntervalMs: 1_000,
+  }
   const consumer: Partial<ConsumerOptions> = {
     groupProtocol: 'consumer',
     ...(group.remoteAssignor === null ? {} : { groupRemoteAssignor: group.remoteAssignor }),

@@ -133,6 +133,7 @@ class GroupRun implements Stage {
     const { clock } = this.#cluster
     this.scene.isWild = false
     for (const { process } of this.#members) if (process.isFrozen) process.thaw()
+    this.#createTopic(VOLATILE)
     if (this.#alive().length === 0) this.#join(null)
     for (const member of this.#alive()) member.subscribe(true)
     await clock.advance(SYNC_LIMIT_MS)
@@ -148,13 +149,17 @@ class GroupRun implements Stage {
     await clock.runUntil(isRead, QUIET_LIMIT_MS).catch((error: unknown) => {
       for (const one of this.#unread().slice(0, 5)) this.scene.complaints.push(`not read: ${one}`)
       for (const { name, plan, consumer } of this.#alive())
-        this.scene.complaints.push(`${name} ${plan.protocol} ${plan.way} has ${consumer.assignment.map(({ topic, partition }) => `${topic}-${partition}`).join()}`)
+        this.scene.complaints.push(
+          `${name} ${plan.protocol} ${plan.way} has ${consumer.assignment.map(({ topic, partition }) => `${topic}-${partition}`).join()}`,
+        )
       this.scene.complaints.push(String(error))
     })
-    await clock.runUntil(() => this.#isSettled(), SETTLE_LIMIT_MS).catch((error: unknown) => {
-      const who = this.#alive().map(({ name, consumer }) => `${name}: ${consumer.assignment.length}`)
-      this.scene.complaints.push(`the group does not come to rest: ${who.join()}: ${String(error)}`)
-    })
+    await clock
+      .runUntil(() => this.#isSettled(), SETTLE_LIMIT_MS)
+      .catch((error: unknown) => {
+        const who = this.#alive().map(({ name, consumer }) => `${name}: ${consumer.assignment.length}`)
+        this.scene.complaints.push(`the group does not come to rest: ${who.join()}: ${String(error)}`)
+      })
   }
 
   /** Everybody closes; then nothing is left. */
@@ -199,7 +204,9 @@ class GroupRun implements Stage {
   #freeze(member: GroupMember): void {
     const { clock } = this.#cluster
     member.process.freeze()
-    clock.after(this.#random.pick([this.#random.between(100, 3_000), this.#random.between(8_000, 30_000)]), () => member.process.thaw())
+    clock.after(this.#random.pick([this.#random.between(100, 3_000), this.#random.between(8_000, 30_000)]), () =>
+      member.process.thaw(),
+    )
   }
 
   /** A static member ends in one way or another, and another life of it follows soon, perhaps with another protocol. */
@@ -243,7 +250,7 @@ class GroupRun implements Stage {
 
   #createLater(): void {
     this.#cluster.clock.after(this.#random.between(100, 6_000), () => {
-      if (!this.#cluster.isUp || !this.#createTopic(VOLATILE)) this.#createLater()
+      if (this.scene.isWild && (!this.#cluster.isUp || !this.#createTopic(VOLATILE))) this.#createLater()
     })
   }
 
@@ -280,7 +287,12 @@ class GroupRun implements Stage {
           const { records, nextOffset } = log.read({ offset, maxBytes: READ_BYTES, minOneBatch: true })
           for (const batch of readBatches(records)) {
             for (const record of batch) {
-              yield { topicId: topic.id, value: record.value!.toString(), partition: `${topic.name}-${index}`, offset: record.offset }
+              yield {
+                topicId: topic.id,
+                value: record.value!.toString(),
+                partition: `${topic.name}-${index}`,
+                offset: record.offset,
+              }
             }
           }
           offset = nextOffset
@@ -302,7 +314,9 @@ class GroupRun implements Stage {
   /** Whether every partition has one owner among those who live. */
   #isSettled(): boolean {
     if (this.#alive().length === 0) return false
-    const owned = this.#alive().flatMap(({ consumer }) => consumer.assignment.map(({ topic, partition }) => `${topic}-${partition}`))
+    const owned = this.#alive().flatMap(({ consumer }) =>
+      consumer.assignment.map(({ topic, partition }) => `${topic}-${partition}`),
+    )
     const { topics } = this.#cluster.broker.services
     const all = [...topics.all()].filter(({ name }) => !name.startsWith('__') && name !== DEAD)
     const wanted = all.flatMap(({ name, partitions }) => partitions.map(({ index }) => `${name}-${index}`))

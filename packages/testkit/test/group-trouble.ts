@@ -33,10 +33,13 @@ type Draw = (random: SeededRandom) => Pick<FaultOptions, 'api' | 'answer'>
 
 /** What is done to requests of one kind, under the name that it is counted by. */
 const FAULTS: Readonly<Record<string, Draw>> = {
-  ...Object.fromEntries([...GROUP_APIS, ...OTHER_APIS].map((api) => [`${api} lost`, (random) => ({ api, answer: lost(random) })] as [string, Draw])),
+  ...Object.fromEntries(
+    [...GROUP_APIS, ...OTHER_APIS].map((api) => [`${api} lost`, (random) => ({ api, answer: lost(random) })] as [string, Draw]),
+  ),
   ...Object.fromEntries(
     GROUP_APIS.filter((api) => api !== 'LeaveGroup').map(
-      (api) => [`${api}: coordinator moves`, (random) => ({ api, answer: { error: random.pick(COORDINATOR_MOVES) } })] as [string, Draw],
+      (api) =>
+        [`${api}: coordinator moves`, (random) => ({ api, answer: { error: random.pick(COORDINATOR_MOVES) } })] as [string, Draw],
     ),
   ),
   'put out': (random) => ({
@@ -110,13 +113,7 @@ export class GroupTrouble {
    * @param protocol of the group
    * @param stage where members and topics are
    */
-  constructor(
-    cluster: SimCluster,
-    tally: Tally,
-    isSynced: boolean,
-    protocol: GroupPlan['protocol'],
-    stage: Stage,
-  ) {
+  constructor(cluster: SimCluster, tally: Tally, isSynced: boolean, protocol: GroupPlan['protocol'], stage: Stage) {
     this.#cluster = cluster
     this.#random = cluster.random.fork()
     this.#tally = tally
@@ -146,7 +143,11 @@ export class GroupTrouble {
 
   #fault(kind: string): void {
     for (let left = this.#random.between(1, FAULTS_AT_ONCE); left > 0; left--) {
-      const options = { ...FAULTS[kind]!(this.#random), times: this.#random.pick([1, 1, 2, 6]), skip: this.#random.pick([0, 0, 1, 3]) }
+      const options = {
+        ...FAULTS[kind]!(this.#random),
+        times: this.#random.pick([1, 1, 2, 6]),
+        skip: this.#random.pick([0, 0, 1, 3]),
+      }
       this.#set.push({ kind, fault: this.#cluster.broker.door.faults.add(options) })
     }
   }
