@@ -1,7 +1,6 @@
 import { Consumer, type ConsumerRecord, type RebalanceListener, type TopicPartition } from '@millrace/consumer-group'
 import { SimProcess, type CrashKind, type History, type Place, type SeededRandom, type SimCluster } from '@millrace/testkit'
 import { drawMember, GROUP, MAX_POLL_INTERVAL_MS, PATTERN, RETRY, TOPICS, type GroupPlan, type MemberPlan } from './group-plan.ts'
-import { consumeIn } from './group-ways.ts'
 import type { Tally } from './seeds.ts'
 
 /** What members report to. */
@@ -24,6 +23,9 @@ const ENDINGS_MAX = 50
 /** What a member may await of its consumer before that counts as stuck. */
 const COMMIT_CODES: ReadonlySet<unknown> = new Set(['NOT_ASSIGNED', 'CONSUMER_CLOSED', 'API_TIMED_OUT'])
 
+/** Consumes as the member is meant to, until that ends or fails. */
+export type Consume = (member: GroupMember) => Promise<void>
+
 /** One consumer in a process of its own, from its making to its end. */
 export class GroupMember {
   readonly name: string
@@ -41,7 +43,7 @@ export class GroupMember {
   readonly #holdings = new Map<string, number>()
   readonly #held = new Set<string>()
 
-  constructor(scene: Scene, group: GroupPlan, name: string, instanceId: string | null) {
+  constructor(scene: Scene, group: GroupPlan, name: string, instanceId: string | null, consume: Consume) {
     const { cluster, history, tally } = scene
     this.scene = scene
     this.name = name
@@ -56,7 +58,7 @@ export class GroupMember {
       tally.add(what)
     if (this.plan.options.topics instanceof RegExp) tally.add('pattern')
     this.#watch()
-    this.done = this.#live()
+    this.done = this.#live(consume)
   }
 
   get isAlive(): boolean {
@@ -163,10 +165,10 @@ export class GroupMember {
     for (const partition of this.#held) this.scene.history.add('sought', { consumer: this.name, partition, offset: null })
   }
 
-  async #live(): Promise<void> {
+  async #live(consume: Consume): Promise<void> {
     for (let endings = 0; ; endings++) {
       try {
-        await consumeIn(this)
+        await consume(this)
         if (this.isLeaving) break
       } catch (error) {
         if (!this.passes(error)) break

@@ -4,6 +4,7 @@ import { readBatches } from '@millrace/records/internal'
 import { checkHistory, CoordinatorLog, History, SimCluster, type NetworkFaults, type SeededRandom } from '@millrace/testkit'
 import { COPIES, DEAD, drawPlan, PARTITIONS, TOPICS, VOLATILE, type GroupPlan } from './group-plan.ts'
 import { GroupMember, type Scene } from './group-member.ts'
+import { consumeIn } from './group-ways.ts'
 import { GroupTrouble, type Change, type Stage } from './group-trouble.ts'
 import type { Tally } from './seeds.ts'
 
@@ -189,7 +190,7 @@ class GroupRun implements Stage {
 
   #join(instanceId: string | null): boolean {
     if (instanceId !== null) this.scene.tally.add('static member')
-    this.#members.push(new GroupMember(this.scene, this.#plan, `c${++this.#joined}`, instanceId))
+    this.#members.push(new GroupMember(this.scene, this.#plan, `c${++this.#joined}`, instanceId, consumeIn))
     return true
   }
 

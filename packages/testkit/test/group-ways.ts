@@ -83,7 +83,7 @@ async function run(member: GroupMember): Promise<void> {
       drainTimeoutMs: random.pick([100, 30_000]),
       ...(ending === 'skip' || ending === 'retry' ? { onExhausted: 'skip' } : { deadLetterTopic: DEAD }),
       ...handlersOf(member, ending.startsWith('retry'), copying(member, producer)),
-    } as RunOptions)
+    })
   } finally {
     await producer.close()
   }
@@ -103,13 +103,13 @@ function handlersOf(member: GroupMember, retries: boolean, { sender, failing }: 
       producer: sender,
       ...(retries ? { retryTopics: [{ topic: RETRY, delayMs }] } : {}),
       eachRecord: (record: ConsumerRecord) => handle(member, [record], failing),
-    } as Partial<RunOptions>
+    }
   }
   return {
     orderedBy: plan.order === 'batch' ? 'partition' : 'none',
     producer: sender,
     eachBatch: (batch: ConsumerBatch) => handle(member, [...batch], failing),
-  } as Partial<RunOptions>
+  }
 }
 
 async function handle(member: GroupMember, records: readonly ConsumerRecord[], failing: Copying['failing']): Promise<void> {

@@ -7,19 +7,36 @@ const tally = new Tally()
 
 /** Every kind of member and of group, and what they live through. */
 const MET = [
-  ...['classic', 'consumer', 'pattern', 'static member'],
+  'classic',
+  'consumer',
+  'pattern',
+  'static member',
   ...['classic', 'consumer', 'mixed', 'uniform', 'range', 'null'].map((kind) => `group: ${kind}`),
   ...['roundrobin', 'sticky', 'cooperative-sticky', 'range,cooperative-sticky', 'sticky,roundrobin'].map(
     (kind) => `group: ${kind}`,
   ),
-  ...['records', 'batches', 'partitions', 'readable', 'nodeReadable', 'run', 'runBatches', 'broken loop'],
+  'records',
+  'batches',
+  'partitions',
+  'readable',
+  'nodeReadable',
+  'run',
+  'runBatches',
+  'broken loop',
   ...['partition', 'batch', 'key', 'none'].map((order) => `order ${order}`),
   ...['automatic', 'each', 'unawaited', 'all', 'on revoke'].map((how) => `commits ${how}`),
-  ...['explicit commit', 'explicit commit refused', 'commit failed', 'pause', 'stalled handler'],
+  'explicit commit',
+  'explicit commit refused',
+  'commit failed',
+  'pause',
+  'stalled handler',
   ...['retry', 'retryTopic', 'deadLetter', 'skip'].map((action) => `handler failed: ${action}`),
-  ...['listener failed', 'listener too slow', 'lost partitions'],
+  'listener failed',
+  'listener too slow',
+  'lost partitions',
   ...['poll', 'session', 'fenced'].map((cause) => `zombie: ${cause}`),
-  ...['power loss with torn writes', 'refused write'],
+  'power loss with torn writes',
+  'refused write',
 ]
 
 describe('a group of consumers in trouble', () => {
