@@ -1,4 +1,5 @@
 export { parseBrokerConfig, type BrokerConfig } from './config/broker-config.ts'
+export { decodeOffsetsRecord, type OffsetsRecord } from './coordinator/offset-records.ts'
 export { BrokerCore, type BrokerCoreOptions } from './core/broker-core.ts'
 export type { Clock, Timer } from './core/clock.ts'
 export type { ClientChannel, Session } from './core/server-session.ts'

@@ -194,7 +194,8 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
    * Commits what was handled so far; or the offset after a record or a batch, handled or not; or exactly these offsets, each of the next
    * record to be handled, for partitions that are ours. Commits go out one after another, in the order of the calls, and the next one may be asked for
    * before this one's promise is settled: whoever needs not wait does not.
-   * @throws {CommitError}, or {KafkaError} NOT_ASSIGNED, INVALID_OFFSET, NO_GROUP, CONSUMER_CLOSED, as a rejection
+   * @throws {CommitError}, or {KafkaError} NOT_ASSIGNED (also when a partition is given up before the commit's turn comes), INVALID_OFFSET, NO_GROUP,
+   * CONSUMER_CLOSED, as a rejection
    */
   async commit(
     what?: readonly CommittedOffset[] | ConsumerRecord<Key, Value> | ConsumerBatch<Key, Value>,

@@ -465,6 +465,46 @@ describe('commits', () => {
     expect(await bench.committed('ordered', topic)).toEqual([5])
   })
 
+  test('of all that was handled does not overtake those of single records that were asked for before it was handled', async () => {
+    const topic = await bench.topic(1, 6)
+    await using consumer = bench.consumer({ groupId: 'overtaken', topics: [topic], enableAutoCommit: false })
+    const committed: number[] = []
+    consumer.on('committed', ({ offsets }) => committed.push(...offsets.map(({ offset }) => offset)))
+    bench.broker.faults.add({ api: 'OffsetCommit', group: 'overtaken', answer: { delayMs: 50 } })
+    const commits: Promise<void>[] = []
+    for await (const record of consumer) {
+      if (record.offset === 1) commits.push(consumer.commit(), consumer.commit())
+      commits.push(consumer.commit(record))
+      if (record.offset === 5) consumer.stop()
+    }
+    await Promise.all(commits)
+    expect(committed).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  test('that waits while its partition is given up is refused: it is not made in the name of a later generation', async () => {
+    const topic = await bench.topic(1, 2)
+    const other = await bench.topic(1)
+    await using consumer = bench.consumer({ groupId: 'late', topics: [topic], enableAutoCommit: false })
+    const assigned = (name: string): Promise<void> =>
+      new Promise((resolve) =>
+        consumer.on('assigned', ({ partitions }) => partitions.some((one) => one.topic === name) && resolve()),
+      )
+    await take(consumer, 1)
+    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'late', answer: { delayMs: 300 } })
+    const ahead = consumer.commit([{ topic, partition: 0, offset: 0 }])
+    const late = consumer.commit([{ topic, partition: 0, offset: 1 }]).catch((error: unknown) => error)
+    const moved = assigned(other)
+    consumer.subscribe([other])
+    const moving = take(consumer, 1)
+    await moved
+    await ahead
+    expect(await late).toMatchObject({ code: 'NOT_ASSIGNED' })
+    expect(fault.hits).toBe(1)
+    expect(await bench.committed('late', topic)).toEqual([0])
+    await bench.fill(other, 0, 0, 1)
+    await moving
+  })
+
   test('under a member epoch that went on meanwhile goes out again, and one that is refused for good says why', async () => {
     const topic = await bench.topic(1, 4)
     await using consumer = bench.consumer({

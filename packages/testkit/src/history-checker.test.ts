@@ -1,117 +1,263 @@
 import { describe, expect, test } from 'vitest'
-import { History } from './history.ts'
-import { checkHistory, type AnomalyKind } from './history-checker.ts'
+import type { AnomalyKind } from './anomaly.ts'
+import { History, type Order, type Owner, type Place } from './history.ts'
+import { checkHistory, type CheckOptions } from './history-checker.ts'
 
-const at = (offset: number, partition = 't-0'): { partition: string; offset: number } => ({ partition, offset })
+const P = 't-0'
+const at = (offset: number, partition = P): Place => ({ partition, offset })
+const VALUES = ['a', 'b', 'c'] as const
 
-/** A producer writes a, b, c to offsets 0, 1, 2 and a group member reads and commits them all. */
-function goodHistory(): History {
+/** Who joins, gets `t-0` in generation 1 and has read nothing yet. */
+function withMembers(...orders: readonly Order[]): History {
   const history = new History()
-  history.member('c1', 'g')
-  for (const [offset, value] of ['a', 'b', 'c'].entries()) {
-    history.send('p', value)
-    history.acked('p', value, at(offset))
-  }
-  history.assigned('c1', 't-0')
-  for (const [offset, value] of ['a', 'b', 'c'].entries()) history.polled('c1', value, at(offset))
-  history.committed('g', at(3))
+  for (const [index, order] of orders.entries())
+    history.add('member', { consumer: `c${index + 1}`, identity: `c${index + 1}`, group: 'g', order })
+  owners(history, [owner('c1', [P])])
+  take(history, 'c1', P)
+  history.add('owns', { consumer: 'c1', generation: 1, partitions: [P] })
   return history
 }
 
-function kinds(history: History, readToEnd = true): AnomalyKind[] {
-  return checkHistory(history, { readToEnd }).map((anomaly) => anomaly.kind)
+/** A producer writes a, b, c to offsets 0, 1, 2, and a member handles and commits them all. */
+function good(order: Order = 'partition', keys: readonly string[] = []): History {
+  const history = withMembers(order, order)
+  for (const [offset, value] of VALUES.entries()) put(history, value, at(offset))
+  for (const [offset, value] of VALUES.entries()) {
+    poll(history, 'c1', value, at(offset), keys[offset])
+    done(history, 'c1', value, at(offset))
+  }
+  write(history, 3)
+  return history
 }
 
-describe('checkHistory', () => {
-  test('finds nothing in a history without fault', () => {
-    expect(checkHistory(goodHistory(), { readToEnd: true })).toEqual([])
+function put(history: History, value: string, place: Place): void {
+  history.send('p', value)
+  history.acked('p', value, place)
+  history.add('stored', { topicId: 'id', value, place })
+}
+
+function poll(history: History, consumer: string, value: string, place: Place, key?: string): void {
+  history.add('polled', { consumer, value, place, ...(key === undefined ? {} : { key }) })
+}
+
+function done(history: History, consumer: string, value: string, place: Place): void {
+  history.add('handled', { consumer, value, place })
+}
+
+function write(history: History, offset: number): void {
+  history.add('wrote', { group: 'g', topicId: 'id', place: at(offset) })
+}
+
+function owner(identity: string, partitions: readonly string[], generation = 1): Owner {
+  return { memberId: `${identity}-id`, identity, generation, partitions, partitionIds: partitions }
+}
+
+function owners(history: History, members: readonly Owner[]): void {
+  history.add('owners', { group: 'g', members })
+}
+
+function take(history: History, consumer: string, partition: string): void {
+  history.add('assigned', { consumer, partition })
+}
+
+function kinds(history: History, options?: CheckOptions): AnomalyKind[] {
+  return [...new Set(checkHistory(history, options).map(({ kind }) => kind))]
+}
+
+test.each(['partition', 'batch', 'key', 'none'] as const)('nothing is found where all is well: order by %s', (order) => {
+  expect(checkHistory(good(order, ['k', 'k', 'l']))).toEqual([])
+})
+
+const CASES: ReadonlyArray<readonly [string, AnomalyKind, (history: History) => void]> = [
+  ['an acknowledged record that is gone', 'lost-write', (history) => (history.send('p', 'd'), history.acked('p', 'd', at(3)))],
+  ['a record that nobody handled', 'unseen', (history) => put(history, 'd', at(3))],
+  [
+    'a record that was handed out, and never handled',
+    'unseen',
+    (history) => (put(history, 'd', at(3)), poll(history, 'c1', 'd', at(3))),
+  ],
+  ['one value at two offsets', 'duplicate', (history) => history.add('stored', { topicId: 'id', value: 'c', place: at(3) })],
+  ['two values at one offset', 'inconsistent-offsets', (history) => (history.send('p', 'x'), poll(history, 'c1', 'x', at(2)))],
+  ['a value out of nowhere', 'never-sent', (history) => poll(history, 'c1', 'ghost', at(3))],
+  [
+    'a later record before an earlier one',
+    'nonmonotonic-send',
+    (history) => {
+      history.send('p', 'x')
+      history.send('p', 'y')
+      history.acked('p', 'y', at(3))
+      history.acked('p', 'x', at(4))
+    },
+  ],
+  ['two owners in what the coordinator wrote', 'two-owners', (history) => owners(history, [owner('c1', [P]), owner('c2', [P])])],
+  [
+    'two owners in one generation, by what they say, one after the other',
+    'two-owners-in-generation',
+    (history) => history.add('owns', { consumer: 'c2', generation: 1, partitions: [P] }),
+  ],
+  [
+    'a member with what it was never given',
+    'not-assigned',
+    (history) => history.add('owns', { consumer: 'c1', generation: 1, partitions: [P, 't-1'] }),
+  ],
+  [
+    'a partition that goes to another while a member of the group has it',
+    'overlap',
+    (history) => (owners(history, [owner('c1', [], 2), owner('c2', [P], 2)]), take(history, 'c2', P)),
+  ],
+  ['a reader of what it does not have', 'unowned-poll', (history) => poll(history, 'c2', 'a', at(0))],
+  [
+    'a reader of what it has given up',
+    'unowned-poll',
+    (history) => (history.add('released', { consumer: 'c1', partition: P }), poll(history, 'c1', 'c', at(2))),
+  ],
+  ['a reader that goes back', 'nonmonotonic-poll', (history) => poll(history, 'c1', 'b', at(1))],
+  [
+    'a reader that leaves something out',
+    'poll-skip',
+    (history) => {
+      take(history, 'c1', P)
+      poll(history, 'c1', 'a', at(0))
+      done(history, 'c1', 'a', at(0))
+      poll(history, 'c1', 'c', at(2))
+    },
+  ],
+  [
+    'two records of a partition that are handled at once',
+    'not-one-by-one',
+    (history) => (take(history, 'c1', P), poll(history, 'c1', 'a', at(0)), poll(history, 'c1', 'b', at(1))),
+  ],
+  ['a commit that goes back', 'commit-back', (history) => write(history, 2)],
+  [
+    'two steps back for one wish',
+    'commit-back',
+    (history) => {
+      history.add('sought', { consumer: 'c1', partition: P, offset: 1 })
+      write(history, 1)
+      write(history, 3)
+      write(history, 2)
+    },
+  ],
+  [
+    'a commit of what was handled only afterwards',
+    'commit-skip',
+    (history) => {
+      put(history, 'd', at(3))
+      poll(history, 'c1', 'd', at(3))
+      write(history, 4)
+      done(history, 'c1', 'd', at(3))
+    },
+  ],
+  [
+    'a commit that was told and never written',
+    'commit-lost',
+    (history) => history.add('committed', { group: 'g', place: at(2) }),
+  ],
+]
+
+test.each(CASES)('is noticed: %s', (_, kind, spoil) => {
+  const history = good()
+  spoil(history)
+  expect(kinds(history)).toContain(kind)
+})
+
+describe('order by key', () => {
+  test.each([
+    ['the same key', 'k', ['not-one-by-one']],
+    ['another key', 'l', []],
+    ['no key', undefined, []],
+  ] as const)('two at once with %s', (_, key, expected) => {
+    const history = good('key')
+    take(history, 'c1', P)
+    poll(history, 'c1', 'a', at(0), key === undefined ? undefined : 'k')
+    poll(history, 'c1', 'b', at(1), key)
+    expect(kinds(history)).toEqual(expected)
   })
 
-  test('lost-write: readers went past an acknowledged record', () => {
-    const history = goodHistory()
-    history.send('p', 'lost')
-    history.acked('p', 'lost', at(3))
-    history.send('p', 'd')
-    history.acked('p', 'd', at(4))
-    history.assigned('c1', 't-0')
-    history.polled('c1', 'd', at(4))
-    expect(kinds(history, false)).toEqual(['lost-write'])
+  test('a key goes back, another does not', () => {
+    const history = good('key')
+    take(history, 'c1', P)
+    for (const [offset, value] of [...VALUES.entries()].reverse()) {
+      poll(history, 'c1', value, at(offset), offset === 0 ? 'l' : 'k')
+      done(history, 'c1', value, at(offset))
+    }
+    expect(checkHistory(history).map(({ message }) => message)).toEqual(['c1 polled b at t-0@1 after offset 2'])
   })
+})
 
-  test('unseen: an acknowledged record at the end of a log that was read to its end', () => {
-    const history = goodHistory()
-    history.send('p', 'd')
-    history.acked('p', 'd', at(3))
-    expect(kinds(history, true)).toEqual(['unseen'])
-    expect(kinds(history, false)).toEqual([])
-  })
+test('order by none: nothing is begun twice', () => {
+  const history = good('none')
+  take(history, 'c1', P)
+  for (const offset of [2, 0, 1]) poll(history, 'c1', VALUES[offset]!, at(offset))
+  expect(kinds(history)).toEqual([])
+  done(history, 'c1', 'a', at(0))
+  poll(history, 'c1', 'a', at(0))
+  expect(kinds(history)).toEqual(['nonmonotonic-poll'])
+})
 
-  test('a record whose fate is unknown may be there or not', () => {
-    const history = goodHistory()
-    history.send('p', 'maybe')
-    history.unknown('p', 'maybe', new Error('timed out'))
-    expect(kinds(history)).toEqual([])
-    history.polled('c1', 'maybe', at(3))
-    expect(kinds(history)).toEqual([])
+describe('what may happen:', () => {
+  const cases: ReadonlyArray<readonly [string, (history: History) => void]> = [
+    ['a partition that comes again begins anew', (history) => (take(history, 'c1', P), poll(history, 'c1', 'b', at(1)))],
+    [
+      'whoever seeks back reads and commits again',
+      (history) => {
+        history.add('sought', { consumer: 'c1', partition: P, offset: 1 })
+        poll(history, 'c1', 'b', at(1))
+        write(history, 2)
+      },
+    ],
+    [
+      'what failed is begun again',
+      (history) => {
+        take(history, 'c1', P)
+        poll(history, 'c1', 'a', at(0))
+        history.add('failed', { consumer: 'c1', place: at(0) })
+        poll(history, 'c1', 'a', at(0))
+      },
+    ],
+    ['one that was put out does not know it yet', (history) => (owners(history, [owner('c2', [P], 2)]), take(history, 'c2', P))],
+    [
+      'one that has crashed has nothing any more',
+      (history) => {
+        history.add('crashed', { consumer: 'c1' })
+        owners(history, [owner('c1', [], 2), owner('c2', [P], 2)])
+        take(history, 'c2', P)
+      },
+    ],
+    ['nobody knows whether it is stored', (history) => (history.send('p', 'x'), history.unknown('p', 'x', new Error('late')))],
+    [
+      'a topic is deleted with what is in it',
+      (history) => {
+        history.send('p', 'x')
+        history.acked('p', 'x', at(0, 'u-0'))
+        history.add('deleted', { topic: 'u' })
+      },
+    ],
+    [
+      'a static member comes back in the same generation',
+      (history) => {
+        history.add('member', { consumer: 'c3', identity: 's', group: 'g', order: 'none' })
+        history.add('member', { consumer: 'c4', identity: 's', group: 'g', order: 'none' })
+        owners(history, [owner('s', ['t-1'], 2)])
+        for (const consumer of ['c3', 'c4']) {
+          take(history, consumer, 't-1')
+          history.add('owns', { consumer, generation: 2, partitions: ['t-1'] })
+        }
+      },
+    ],
+  ]
+  test.each(cases)('%s', (_, happen) => {
+    const history = good()
+    happen(history)
+    expect(checkHistory(history)).toEqual([])
   })
+})
 
-  test('duplicate: one value at two offsets', () => {
-    const history = goodHistory()
-    history.polled('c1', 'c', at(3))
-    expect(kinds(history)).toEqual(['duplicate'])
-    expect(checkHistory(history, { readToEnd: true, idempotent: false })).toEqual([])
-  })
-
-  test('inconsistent-offsets: two values at one offset', () => {
-    const history = goodHistory()
-    history.send('p', 'x')
-    history.assigned('c2', 't-0')
-    history.polled('c2', 'x', at(1))
-    expect(kinds(history)).toEqual(['inconsistent-offsets'])
-  })
-
-  test('never-sent: a value out of nowhere', () => {
-    const history = goodHistory()
-    history.polled('c1', 'ghost', at(3))
-    expect(kinds(history)).toEqual(['never-sent'])
-  })
-
-  test('nonmonotonic-send: a later record before an earlier one', () => {
-    const history = new History()
-    for (const value of ['a', 'b']) history.send('p', value)
-    history.acked('p', 'b', at(0))
-    history.acked('p', 'a', at(1))
-    expect(kinds(history, false)).toEqual(['nonmonotonic-send'])
-  })
-
-  test('nonmonotonic-poll: a reader goes back without a new assignment', () => {
-    const history = goodHistory()
-    history.polled('c1', 'b', at(1))
-    expect(kinds(history)).toEqual(['nonmonotonic-poll'])
-    const again = goodHistory()
-    again.assigned('c1', 't-0')
-    again.polled('c1', 'b', at(1))
-    expect(kinds(again)).toEqual([])
-  })
-
-  test('poll-skip: a reader leaves out a record that is there', () => {
-    const history = goodHistory()
-    history.assigned('c2', 't-0')
-    history.polled('c2', 'a', at(0))
-    history.polled('c2', 'c', at(2))
-    expect(kinds(history)).toEqual(['poll-skip'])
-  })
-
-  test('commit-skip: a group commits past what its members saw', () => {
-    const history = goodHistory()
-    history.member('other', 'h')
-    history.assigned('other', 't-0')
-    history.polled('other', 'a', at(0))
-    history.committed('h', at(1))
-    expect(kinds(history)).toEqual([])
-    history.committed('h', at(2))
-    expect(checkHistory(history, { readToEnd: true })).toEqual([
-      { kind: 'commit-skip', message: 'h committed t-0@2; none of its members saw 1' },
-    ])
-  })
+test('copies are not duplicates, and what need not be read is not missed', () => {
+  const history = good()
+  for (const topic of ['retry', 'dead']) history.add('stored', { topicId: topic, value: 'a', place: at(0, `${topic}-0`) })
+  expect(kinds(history)).toEqual(['duplicate', 'unseen'])
+  expect(kinds(history, { copyTopics: ['retry', 'dead'], unreadTopics: ['dead'] })).toEqual(['unseen'])
+  done(history, 'c1', 'a', at(0, 'retry-0'))
+  expect(kinds(history, { copyTopics: ['retry', 'dead'], unreadTopics: ['dead'] })).toEqual([])
 })

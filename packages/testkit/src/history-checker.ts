@@ -1,127 +1,137 @@
-import type { History, HistoryEvent, Place } from './history.ts'
-
-export type AnomalyKind =
-  | 'lost-write'
-  | 'unseen'
-  | 'duplicate'
-  | 'inconsistent-offsets'
-  | 'never-sent'
-  | 'nonmonotonic-send'
-  | 'nonmonotonic-poll'
-  | 'poll-skip'
-  | 'commit-skip'
-
-export interface Anomaly {
-  readonly kind: AnomalyKind
-  readonly message: string
-}
+import { getOr, type Anomaly } from './anomaly.ts'
+import { checkCommits } from './commit-checker.ts'
+import { topicOf, type History, type HistoryEvent, type Place } from './history.ts'
+import { checkOrder } from './order-checker.ts'
+import { checkOwnership } from './ownership-checker.ts'
 
 export interface CheckOptions {
-  /** Whether someone has read every partition to its end after the last write, so that what nobody saw is lost. */
-  readonly readToEnd: boolean
-  /** Whether each record must be stored once (idempotent producers). Default true. */
-  readonly idempotent?: boolean
+  /** Topics that copies of records go to, whose values are therefore not their own. */
+  readonly copyTopics?: readonly string[]
+  /** Topics that a group need not read. */
+  readonly unreadTopics?: readonly string[]
 }
 
 /**
- * Looks for what a Kafka must never do, after Jepsen's checker for Kafka (jepsen/tests/kafka.clj): acknowledged records that
- * are gone, records stored twice, two records at one offset, a reader that goes back or leaves something out, a group that
- * commits what none of its members has seen.
+ * Looks for what a Kafka must never do, after Jepsen's checker for Kafka (jepsen/tests/kafka.clj), and what a group of consumers must never do. The history tells what
+ * is stored when all is over, and everything in it should have been handled by every group.
  */
-export function checkHistory(history: History, options: CheckOptions): Anomaly[] {
-  const log = readLog(history.events)
-  const found = [
-    ...inconsistentOffsets(log),
-    ...neverSent(history.events),
-    ...lostWrites(history.events, log, options.readToEnd),
-    ...sendOrder(history.events),
-    ...pollOrder(history.events, log),
-    ...commitSkips(history.events, log),
+export function checkHistory(history: History, options: CheckOptions = {}): Anomaly[] {
+  const { events } = history
+  return [
+    ...new LogCheck(events, options).run(),
+    ...sendOrder(events),
+    ...checkOwnership(events),
+    ...checkOrder(events),
+    ...checkCommits(events),
   ]
-  return options.idempotent === false ? found : [...found, ...duplicates(log)]
 }
 
-/** What is known of each partition: who was seen at which offset. */
-interface Log {
-  /** Partition → offset → values seen there, which should be one. */
-  readonly partitions: ReadonlyMap<string, ReadonlyMap<number, ReadonlySet<string>>>
-  /** Value → places where it was polled. */
-  readonly polled: ReadonlyMap<string, ReadonlySet<string>>
-}
+/** What is stored against what was sent, acknowledged and read. */
+class LogCheck {
+  readonly #events: readonly HistoryEvent[]
+  readonly #found: Anomaly[] = []
+  readonly #copies: ReadonlySet<string>
+  readonly #unread: ReadonlySet<string>
+  readonly #deleted: ReadonlySet<string>
+  /** Value → where it is stored, copies left out. */
+  readonly #places = new Map<string, Set<string>>()
+  /** Place → the values that were seen there, which should be one. */
+  readonly #seen = new Map<string, Set<string>>()
 
-function readLog(events: readonly HistoryEvent[]): Log {
-  const partitions = new Map<string, Map<number, Set<string>>>()
-  const polled = new Map<string, Set<string>>()
-  for (const event of events) {
-    if (event.kind !== 'acked' && event.kind !== 'polled') continue
-    const { partition, offset } = event.place
-    const offsets = getOr(partitions, partition, () => new Map<number, Set<string>>())
-    getOr(offsets, offset, () => new Set<string>()).add(event.value)
-    if (event.kind === 'polled') getOr(polled, event.value, () => new Set<string>()).add(show(event.place))
+  constructor(events: readonly HistoryEvent[], { copyTopics = [], unreadTopics = [] }: CheckOptions) {
+    this.#events = events
+    this.#copies = new Set(copyTopics)
+    this.#unread = new Set(unreadTopics)
+    this.#deleted = new Set(events.filter((event) => event.kind === 'deleted').map(({ topic }) => topic))
   }
-  return { partitions, polled }
-}
 
-function inconsistentOffsets(log: Log): Anomaly[] {
-  const found: Anomaly[] = []
-  for (const [partition, offsets] of log.partitions) {
-    for (const [offset, values] of offsets) {
-      if (values.size > 1)
-        found.push({ kind: 'inconsistent-offsets', message: `${partition}@${offset} holds ${[...values].join(' and ')}` })
+  run(): Anomaly[] {
+    for (const event of this.#events) {
+      if (event.kind === 'stored') this.#note(event)
+      else if ((event.kind === 'acked' || event.kind === 'polled') && !this.#deleted.has(topicOf(event.place.partition)))
+        getOr(this.#seen, show(event.place), () => new Set<string>()).add(event.value)
+    }
+    this.#inconsistentOffsets()
+    this.#duplicates()
+    this.#neverSent()
+    this.#lostWrites()
+    this.#unseen()
+    return this.#found
+  }
+
+  #note({ value, place }: HistoryEvent & { kind: 'stored' }): void {
+    getOr(this.#seen, show(place), () => new Set<string>()).add(value)
+    if (!this.#copies.has(topicOf(place.partition))) getOr(this.#places, value, () => new Set<string>()).add(show(place))
+  }
+
+  #inconsistentOffsets(): void {
+    for (const [place, values] of this.#seen)
+      if (values.size > 1) this.#add('inconsistent-offsets', `${place} holds ${[...values].join(' and ')}`)
+  }
+
+  #duplicates(): void {
+    for (const [value, places] of this.#places)
+      if (places.size > 1) this.#add('duplicate', `${value} is stored at ${[...places].join(' and ')}`)
+  }
+
+  #neverSent(): void {
+    const sent = new Set(this.#events.filter((event) => event.kind === 'send').map(({ value }) => value))
+    for (const event of this.#events) {
+      if ((event.kind !== 'polled' && event.kind !== 'stored') || sent.has(event.value)) continue
+      this.#add('never-sent', `${event.value} is at ${show(event.place)}, which nobody sent`)
     }
   }
-  return found
-}
 
-function neverSent(events: readonly HistoryEvent[]): Anomaly[] {
-  const sent = new Set(events.filter((event) => event.kind === 'send').map((event) => event.value))
-  const polls = events.filter((event) => event.kind === 'polled')
-  const strangers = polls.filter((event) => !sent.has(event.value))
-  return strangers.map((event) => ({ kind: 'never-sent', message: `${describe(event)}, which nobody sent` }))
-}
-
-function duplicates(log: Log): Anomaly[] {
-  const places = new Map<string, string[]>()
-  for (const [partition, offsets] of log.partitions) {
-    for (const [offset, values] of offsets)
-      for (const value of values) getOr(places, value, () => []).push(`${partition}@${offset}`)
+  /** What was acknowledged is where the producer was told, unless the topic was deleted. */
+  #lostWrites(): void {
+    const stored = new Set<string>()
+    for (const event of this.#events) if (event.kind === 'stored') stored.add(`${show(event.place)} ${event.value}`)
+    for (const event of this.#events) {
+      if (event.kind !== 'acked' || this.#deleted.has(topicOf(event.place.partition))) continue
+      if (stored.has(`${show(event.place)} ${event.value}`)) continue
+      this.#add('lost-write', `${event.value} was acknowledged at ${show(event.place)}, and is not there`)
+    }
   }
-  return [...places]
-    .filter(([, at]) => at.length > 1)
-    .map(([value, at]) => ({ kind: 'duplicate', message: `${value} is stored at ${at.join(' and ')}` }))
+
+  /** At least once: every group has handled everything that is stored. */
+  #unseen(): void {
+    for (const { group, value, place } of unhandled(this.#events, this.#unread))
+      this.#add('unseen', `${value} is stored at ${show(place)}; no member of ${group} has handled it`)
+  }
+
+  #add(kind: Anomaly['kind'], message: string): void {
+    this.#found.push({ kind, message })
+  }
 }
 
-/** A record is lost when someone has read past it without seeing it; when all was read, also when nobody saw it at all. */
-function lostWrites(events: readonly HistoryEvent[], log: Log, readToEnd: boolean): Anomaly[] {
-  const readUpTo = new Map<string, number>()
+/** What is stored and was handled by no member of a group. */
+export function unhandled(
+  events: readonly HistoryEvent[],
+  unreadTopics: ReadonlySet<string>,
+): { readonly group: string; readonly value: string; readonly place: Place }[] {
+  const groupOf = new Map<string, string>()
+  const handled = new Set<string>()
   for (const event of events) {
-    if (event.kind !== 'polled') continue
-    const { partition, offset } = event.place
-    readUpTo.set(partition, Math.max(readUpTo.get(partition) ?? -1, offset))
+    if (event.kind === 'member') groupOf.set(event.consumer, event.group)
+    else if (event.kind === 'handled') handled.add(`${groupOf.get(event.consumer)!} ${event.place.partition} ${event.value}`)
   }
-  const found: Anomaly[] = []
-  for (const event of events) {
-    if (event.kind !== 'acked' || log.polled.has(event.value)) continue
-    const passed = (readUpTo.get(event.place.partition) ?? -1) > event.place.offset
-    if (passed)
-      found.push({
-        kind: 'lost-write',
-        message: `${event.value} was acknowledged at ${show(event.place)}; readers passed it unseen`,
-      })
-    else if (readToEnd)
-      found.push({ kind: 'unseen', message: `${event.value} was acknowledged at ${show(event.place)}; nobody saw it` })
-  }
-  return found
+  const stored = events.filter((event) => event.kind === 'stored' && !unreadTopics.has(topicOf(event.place.partition)))
+  return [...new Set(groupOf.values())].flatMap((group) =>
+    (stored as (HistoryEvent & { kind: 'stored' })[])
+      .filter(({ value, place }) => !handled.has(`${group} ${place.partition} ${value}`))
+      .map(({ value, place }) => ({ group, value, place })),
+  )
 }
 
 /** Acknowledged records of one producer lie in a partition in the order in which they were sent. */
 function sendOrder(events: readonly HistoryEvent[]): Anomaly[] {
+  const deleted = new Set(events.filter((event) => event.kind === 'deleted').map(({ topic }) => topic))
   const order = new Map<string, number>()
   let sends = 0
   for (const event of events) if (event.kind === 'send') order.set(event.value, sends++)
   const perStream = new Map<string, { order: number; place: Place; value: string }[]>()
   for (const event of events) {
-    if (event.kind !== 'acked') continue
+    if (event.kind !== 'acked' || deleted.has(topicOf(event.place.partition))) continue
     const at = { order: order.get(event.value) ?? -1, place: event.place, value: event.value }
     getOr(perStream, `${event.producer} ${event.place.partition}`, () => []).push(at)
   }
@@ -138,64 +148,6 @@ function sendOrder(events: readonly HistoryEvent[]): Anomaly[] {
   return found
 }
 
-/** Between two assignments, a consumer reads each partition forwards and leaves out no offset that is known to hold a record. */
-function pollOrder(events: readonly HistoryEvent[], log: Log): Anomaly[] {
-  const sorted = new Map(
-    [...log.partitions].map(([partition, offsets]) => [partition, [...offsets.keys()].toSorted((a, b) => a - b)]),
-  )
-  const positions = new Map<string, number>()
-  const found: Anomaly[] = []
-  for (const event of events) {
-    if (event.kind === 'assigned') positions.delete(`${event.consumer} ${event.partition}`)
-    if (event.kind !== 'polled') continue
-    const { partition, offset } = event.place
-    const key = `${event.consumer} ${partition}`
-    const before = positions.get(key)
-    positions.set(key, offset)
-    if (before === undefined) continue
-    if (offset <= before) found.push({ kind: 'nonmonotonic-poll', message: `${describe(event)} after offset ${before}` })
-    const skipped = sorted.get(partition)!.filter((known) => known > before && known < offset)
-    if (skipped.length > 0)
-      found.push({ kind: 'poll-skip', message: `${describe(event)} after offset ${before}, leaving out ${skipped.join(', ')}` })
-  }
-  return found
-}
-
-/** Everything before a committed offset was polled by a member of the group, by the time of the commit. */
-function commitSkips(events: readonly HistoryEvent[], log: Log): Anomaly[] {
-  const groupOf = new Map<string, string>()
-  const handled = new Map<string, Set<number>>()
-  const found: Anomaly[] = []
-  for (const event of events) {
-    if (event.kind === 'member') groupOf.set(event.consumer, event.group)
-    else if (event.kind === 'polled') {
-      const group = groupOf.get(event.consumer)
-      if (group !== undefined)
-        getOr(handled, `${group} ${event.place.partition}`, () => new Set<number>()).add(event.place.offset)
-    } else if (event.kind === 'committed') {
-      const seen = handled.get(`${event.group} ${event.place.partition}`)
-      const known = [...(log.partitions.get(event.place.partition)?.keys() ?? [])]
-      const missed = known.filter((offset) => offset < event.place.offset && seen?.has(offset) !== true)
-      if (missed.length === 0) continue
-      const message = `${event.group} committed ${show(event.place)}; none of its members saw ${missed.toSorted((a, b) => a - b).join(', ')}`
-      found.push({ kind: 'commit-skip', message })
-    }
-  }
-  return found
-}
-
-function describe(event: HistoryEvent & { kind: 'polled' }): string {
-  return `${event.consumer} polled ${event.value} at ${show(event.place)}`
-}
-
 function show(place: Place): string {
   return `${place.partition}@${place.offset}`
-}
-
-function getOr<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const present = map.get(key)
-  if (present !== undefined) return present
-  const made = make()
-  map.set(key, made)
-  return made
 }

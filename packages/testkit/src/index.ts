@@ -19,10 +19,13 @@ export { singleNodeProperties, type SingleNodeAddresses } from './kafka-properti
 export { rewrite, rewritingEnvironment, type AskedFor, type Rewrite } from './rewriting-environment.ts'
 export { SeededRandom } from './seeded-random.ts'
 export { SimClock, type SimTimer } from './sim-clock.ts'
-export { History, type HistoryEvent, type Place } from './history.ts'
-export { checkHistory, type Anomaly, type AnomalyKind, type CheckOptions } from './history-checker.ts'
+export type { Anomaly, AnomalyKind } from './anomaly.ts'
+export { CoordinatorLog } from './coordinator-log.ts'
+export { History, type HistoryEvent, type Order, type Owner, type Place } from './history.ts'
+export { checkHistory, unhandled, type CheckOptions } from './history-checker.ts'
 export { SimCluster, type SimClusterOptions } from './sim-cluster.ts'
 export { SimDisk } from './sim-disk.ts'
+export { SimProcess, type CrashKind } from './sim-process.ts'
 export {
   HEALTHY,
   SimNetwork,

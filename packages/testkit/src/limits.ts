@@ -39,3 +39,6 @@ export const MAVEN_LIMIT_MS = 600_000
 
 /** Largest request or response that `rewritingEnvironment` takes apart. */
 export const MAX_REWRITTEN_FRAME_BYTES: number = 64 * 1024 * 1024
+
+/** Of the offsets topic, at a time. */
+export const COORDINATOR_READ_BYTES: number = 1024 * 1024

@@ -135,6 +135,23 @@ describe('Heartbeat', () => {
     bench.member.heartbeatAnswered(old.serial, { throttleTimeMs: 0, errorCode: ErrorCode[code] }, bench.now)
     expect([bench.kinds(), bench.member.state, bench.member.owned]).toEqual([[], 'stable', t(0)])
   })
+
+  test.each(['stable', 'preparing'] as const)(
+    'COORDINATOR_LOAD_IN_PROGRESS while it is %s changes nothing: nobody joins with what was not given up',
+    (state) => {
+      const bench = new ClassicBench()
+      bench.stable(t(0))
+      bench.kinds()
+      if (state === 'preparing') bench.member.commitRefused(ErrorCode.REBALANCE_IN_PROGRESS, bench.now)
+      const before = bench.kinds()
+      bench.wait(300)
+      bench.answerHeartbeat(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
+      expect([before, bench.kinds()]).toEqual([state === 'preparing' ? ['revoke'] : [], []])
+      expect([bench.member.state, bench.member.owned]).toEqual([state, t(0)])
+      bench.wait(300)
+      expect(bench.kinds()).toEqual(['heartbeat'])
+    },
+  )
 })
 
 describe('OffsetCommit', () => {

@@ -207,7 +207,8 @@ export class ClassicMember {
       if (this.#state === 'stable') this.#prepare('the group is rebalancing', now)
     } else if (isCoordinatorError(errorCode)) {
       this.effects.push({ kind: 'coordinator-lost' })
-    } else if (this.#isHeartbeating) {
+    } else if (this.#isHeartbeating && !errorFor(errorCode).retriable) {
+      // After what may pass (COORDINATOR_LOAD_IN_PROGRESS) we are in the group as before: to join now would be to join with partitions that were not given up.
       this.#exchangeFailed(errorCode, 'Heartbeat', now)
     }
   }

@@ -25,6 +25,9 @@ import { SubscribedTopics } from './subscribed-topics.ts'
 const GROUP_ROLE = 'coordinator'
 const LEAVE_ROLE = 'leave'
 
+/** What a member that leaves has no part in any more (its SyncGroup is still due, as others wait for that). */
+const OF_A_REBALANCE: ReadonlySet<MemberEffect['kind']> = new Set(['join', 'revoke', 'assigned', 'lost'])
+
 const STATUS: Readonly<Record<MemberState, MembershipStatus>> = {
   idle: 'idle',
   preparing: 'joining',
@@ -62,6 +65,7 @@ export class ClassicMembership implements Membership {
   readonly #topics: SubscribedTopics
   /** The leave that is on its way, for `leave` to wait for. */
   #leaving: Promise<void> = Promise.resolve()
+  #isLeaving = false
   /** Whether a JoinGroup or SyncGroup holds up the connection until the group is complete. */
   #exchanges = 0
   readonly #endWatch: () => void
@@ -126,6 +130,7 @@ export class ClassicMembership implements Membership {
   }
 
   async leave(reason: string, operation: LeaveOperation = 'default'): Promise<void> {
+    this.#isLeaving = true
     this.#over()
     await releaseInTime(this.#handover, this.#cluster.environment.clock)
     this.#member.leave(reason, operation)
@@ -165,6 +170,8 @@ export class ClassicMembership implements Membership {
 
   #carryOut(effect: MemberEffect): void {
     const member = this.#member
+    // Heartbeats go on while the listener learns that all is given up; but nothing comes to us any more, and nothing is given up twice.
+    if (this.#isLeaving && OF_A_REBALANCE.has(effect.kind)) return
     switch (effect.kind) {
       case 'join':
         return this.#exchange('join', joinGroupApi, effect, (serial, response, now) => member.joinAnswered(serial, response, now))

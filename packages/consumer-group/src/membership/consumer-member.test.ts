@@ -504,6 +504,16 @@ describe('leaving', () => {
     expect([bench.member.state, bench.member.deadline]).toEqual(['leaving', Infinity])
   })
 
+  test('with an application that asks for nothing any more, only heartbeats are due', () => {
+    const bench = new Bench()
+    bench.stable({ t: [0] })
+    bench.member.setPollDeadline(bench.now + 1, bench.now)
+    bench.member.prepareLeave()
+    bench.wait(1)
+    expect(bench.kinds()).toEqual([])
+    expect(bench.member.deadline).toBeGreaterThan(bench.now)
+  })
+
   test('a dynamic member that is to remain says nothing', () => {
     const bench = new Bench()
     bench.stable({ t: [0] })

@@ -89,7 +89,9 @@ export class ConsumerMember {
 
   /** When `tick` is next due. */
   get deadline(): number {
-    return HEARTBEATING.has(this.#state) ? Math.min(this.#heartbeats.deadline, this.#pollDeadline) : Infinity
+    if (!HEARTBEATING.has(this.#state)) return Infinity
+    // Whoever is about to leave need not make progress any more.
+    return this.#state === 'prepareLeaving' ? this.#heartbeats.deadline : Math.min(this.#heartbeats.deadline, this.#pollDeadline)
   }
 
   start(now: number): void {

@@ -2,7 +2,7 @@ import { ErrorCode, errorFor, KafkaError } from '@millrace/protocol'
 import { asKafkaError } from '@millrace/protocol/internal'
 import type { ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
-import { CommitError } from '../errors.ts'
+import { CommitError, notAssigned } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { MemberIdentity } from '../membership/membership.ts'
@@ -70,17 +70,18 @@ export class Committer {
   }
 
   /**
-   * What was handled of these and is not committed. An offset that was committed and lies behind what was handled stays: only a seek, a reset
+   * What was handled of these by now and is not committed. An offset that was committed and lies behind what was handled stays: only a seek, a reset
    * or the application itself moves a commit back.
    * @throws {CommitError} as a rejection
    */
   commitHandled(cursors: Iterable<PartitionCursor>): Promise<void> {
-    const list = [...cursors]
-    return this.#next(() =>
-      list
-        .filter(({ handledOffset, committed, isGone }) => !isGone && handledOffset >= 0 && handledOffset > committed)
-        .map((cursor) => ({ cursor, offset: cursor.handledOffset, leaderEpoch: cursor.handledEpoch, metadata: '' })),
-    )
+    // What is handled while other commits go first is theirs to come: commits of single records that were asked for meanwhile must not lie behind this one.
+    const handled: Chosen[] = []
+    for (const cursor of cursors) {
+      const { handledOffset: offset, handledEpoch: leaderEpoch } = cursor
+      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '' })
+    }
+    return this.#next(() => handled.filter(({ cursor, offset }) => !cursor.isGone && offset > cursor.committed))
   }
 
   /** The same, where nobody waits for the outcome: the event `commitFailed` tells of a failure. Never rejects. */
@@ -92,7 +93,7 @@ export class Committer {
     }
   }
 
-  /** Exactly these. @throws {CommitError} as a rejection */
+  /** Exactly these. @throws {CommitError}, or {KafkaError} NOT_ASSIGNED for what is given up before its turn, as a rejection */
   commitOffsets(offsets: readonly Chosen[]): Promise<void> {
     return this.#next(() => offsets)
   }
@@ -106,6 +107,7 @@ export class Committer {
   async #commit(chosen: readonly Chosen[]): Promise<void> {
     if (chosen.length === 0) return
     const { clock } = this.#cluster.environment
+    expectOurs(chosen)
     const serials = chosen.map(({ cursor }) => cursor.serial)
     const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata }) => {
       return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch, metadata }
@@ -117,6 +119,7 @@ export class Committer {
       if (code >= 0) throw this.#refused(code)
       if (clock.now() + this.#config.retryBackoffMs >= deadline) throw this.#refused(-code)
       await this.#cluster.sleep(this.#config.retryBackoffMs)
+      expectOurs(chosen)
     }
     // Where somebody sought meanwhile, what is committed next may lie before this.
     chosen.forEach(({ cursor, offset }, index) => {
@@ -148,4 +151,13 @@ export class Committer {
   #refused(code: number): CommitError {
     return new CommitError(this.#groupId, errorFor(code))
   }
+}
+
+/**
+ * A commit that waited for its turn while the partition was given up would be made in the name of a generation in which it is not ours, or begins anew: its next
+ * owner may be behind it, or ahead.
+ * @throws {KafkaError} NOT_ASSIGNED
+ */
+function expectOurs(chosen: readonly Chosen[]): void {
+  for (const { cursor } of chosen) if (cursor.isGone) throw notAssigned('commit', cursor.topic, cursor.partition)
 }
