@@ -18,15 +18,22 @@ import { countBrokers } from './probe.ts'
 export interface RealKafkaOptions {
   /** An existing log directory to open instead of a new one; it is kept after `stop`. */
   readonly dataDir?: string
+  /** Ports that it had before, for a restart on its directory. Default: free ones. */
+  readonly ports?: KafkaPorts
   /** Broker properties over the launcher's own. */
   readonly properties?: Readonly<Record<string, string>>
   /** Options of the virtual machine. Default a heap of 1 GiB, as Kafka's own scripts. */
   readonly jvm?: readonly string[]
 }
 
+export interface KafkaPorts {
+  readonly broker: number
+  readonly controller: number
+}
+
 export interface RealKafka {
   readonly bootstrapServers: string
-  readonly port: number
+  readonly ports: KafkaPorts
   readonly dataDir: string
   readonly pid: number
   /** What the broker has logged so far. */
@@ -48,8 +55,7 @@ export const REAL_KAFKA_CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw'
  */
 export async function startRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
   for (let attempt = 1; ; attempt++) {
-    const [port, controllerPort] = await freePorts(2)
-    const kafka = await launch(options, port!, controllerPort!)
+    const kafka = await launch(options, options.ports ?? (await newPorts()))
     try {
       await untilServing(kafka)
       return kafka
@@ -67,12 +73,17 @@ interface Launched extends RealKafka {
   hasExited(): boolean
 }
 
-async function launch(options: RealKafkaOptions, port: number, controllerPort: number): Promise<Launched> {
+async function newPorts(): Promise<KafkaPorts> {
+  const [broker, controller] = await freePorts(2)
+  return { broker: broker!, controller: controller! }
+}
+
+async function launch(options: RealKafkaOptions, ports: KafkaPorts): Promise<Launched> {
   const home = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
   const dataDir = options.dataDir ?? join(home, 'data')
   const configFile = join(home, 'server.properties')
   const logFile = join(home, 'server.log')
-  const properties = { ...defaultProperties(port, controllerPort, dataDir), ...options.properties }
+  const properties = { ...defaultProperties(ports, dataDir), ...options.properties }
   writeFileSync(
     configFile,
     Object.entries(properties)
@@ -100,8 +111,8 @@ async function launch(options: RealKafkaOptions, port: number, controllerPort: n
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= end(child, exited).then(removeHome))
   return {
-    bootstrapServers: `127.0.0.1:${port}`,
-    port,
+    bootstrapServers: `127.0.0.1:${ports.broker}`,
+    ports,
     dataDir,
     pid: child.pid ?? -1,
     exited,
@@ -122,7 +133,7 @@ async function untilServing(kafka: Launched): Promise<void> {
   while (Date.now() < deadline) {
     if (kafka.hasExited()) throw new ToolError(`Kafka stopped while starting. The end of its log:\n${tail(kafka.log())}`)
     try {
-      if ((await countBrokers('127.0.0.1', kafka.port, KAFKA_PROBE_TIMEOUT_MS)) > 0) return
+      if ((await countBrokers('127.0.0.1', kafka.ports.broker, KAFKA_PROBE_TIMEOUT_MS)) > 0) return
     } catch (error) {
       last = String(error)
     }
@@ -140,9 +151,9 @@ async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
-function defaultProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
-  const listener = `127.0.0.1:${port}`
-  const controller = `127.0.0.1:${controllerPort}`
+function defaultProperties(ports: KafkaPorts, dataDir: string): Record<string, string> {
+  const listener = `127.0.0.1:${ports.broker}`
+  const controller = `127.0.0.1:${ports.controller}`
   return {
     ...singleNodeProperties({ listener, advertised: listener, controllerListener: controller, controller }),
     'log.dirs': dataDir,

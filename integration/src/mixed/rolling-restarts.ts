@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import type { SuiteBroker } from '../suite.ts'
+import { anomalies, repeats } from './ledger.ts'
+import { MixedGroup } from './mixed-group.ts'
+import { CONSUMER_PROTOCOL, COOPERATIVE_STICKY, isNightly, KINDS, RANGE, ROUND_ROBIN, WAYS, type Kind, type Way } from './ways.ts'
+
+/** What happens to a group after a roll of its members in order, step by step: members and brokers that are stopped, or killed. */
+type Step = readonly ['broker' | Kind, 'stop' | 'kill']
+
+interface Plan {
+  readonly way: Way
+  readonly isStatic?: boolean
+  readonly steps: readonly Step[]
+}
+
+/** Each way, each kind of member and each kind of restart is there once; together, every night. */
+const SHORT: readonly Plan[] = [
+  { way: RANGE, steps: [['ours', 'kill']] },
+  { way: ROUND_ROBIN, steps: [['librdkafka', 'kill']] },
+  { way: COOPERATIVE_STICKY, steps: [['broker', 'stop'], ['java', 'kill']] },
+  { way: CONSUMER_PROTOCOL, steps: [['broker', 'kill'], ['ours', 'kill']] },
+  {
+    way: COOPERATIVE_STICKY,
+    isStatic: true,
+    steps: [['ours', 'kill'], ['broker', 'kill'], ['java', 'kill'], ['librdkafka', 'kill']],
+  },
+]
+
+const LONG: readonly Plan[] = WAYS.flatMap((way) =>
+  [false, true].map((isStatic) => ({
+    way,
+    isStatic,
+    steps: [
+      ...KINDS.map((kind) => [kind, 'kill'] as const),
+      ['broker', 'stop'],
+      ...KINDS.map((kind) => [kind, 'stop'] as const),
+      ['broker', 'kill'],
+      ...KINDS.map((kind) => [kind, 'kill'] as const),
+    ],
+  })),
+)
+
+/** Groups through restarts of their members and of the broker. */
+export function rollingRestarts(broker: SuiteBroker): void {
+  const plans = (isNightly ? LONG : SHORT).map((plan) => [titleOf(plan), plan] as const)
+  test.each(plans)('read everything, in order, each partition by one at a time: %s', (_, plan) => roll(broker, plan))
+}
+
+function titleOf({ way, isStatic = false, steps }: Plan): string {
+  return `${way.name}${isStatic ? ', static members' : ''}; ${steps.map((step) => step.join(' ')).join(', ')}`
+}
+
+async function roll(broker: SuiteBroker, { way, isStatic = false, steps }: Plan): Promise<void> {
+  const group = new MixedGroup(broker, way, KINDS, isStatic)
+  await group.start()
+  for (const kind of KINDS) await group.restart(kind, 'stop')
+  // Whoever leaves or gives up a partition in order has committed what it read.
+  expect(repeats(group.ledger).filter(({ before }) => way.repeats === null || !before.startsWith(way.repeats))).toEqual([])
+  for (const [who, how] of steps) {
+    if (who !== 'broker') {
+      await group.restart(who, how)
+      continue
+    }
+    await broker.restart(how)
+    await group.untilShared()
+  }
+  const committed = await group.finish()
+  expect(anomalies(group.ledger)).toEqual([])
+  expect(committed).toEqual(group.ends())
+}

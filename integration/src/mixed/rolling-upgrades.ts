@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import type { SuiteBroker } from '../suite.ts'
+import { anomalies, repeats } from './ledger.ts'
+import { MixedGroup } from './mixed-group.ts'
+import { CONSUMER_PROTOCOL, COOPERATIVE_STICKY, isNightly, KINDS, RANGE, type Kind, type Way } from './ways.ts'
+
+interface Plan {
+  readonly from: Way
+  /** The order in which members are moved. */
+  readonly kinds: readonly Kind[]
+}
+
+const PLANS: readonly Plan[] = isNightly
+  ? [RANGE, COOPERATIVE_STICKY].flatMap((from) =>
+      KINDS.map((first) => ({ from, kinds: [first, ...KINDS.filter((kind) => kind !== first)] })),
+    )
+  : [{ from: COOPERATIVE_STICKY, kinds: KINDS }]
+
+/** Groups that are moved from the classic protocol to the consumer protocol and back, a member at a time, while they work (KIP-848). */
+export function rollingUpgrades(broker: SuiteBroker): void {
+  const plans = PLANS.map((plan) => [plan.from.name, plan.kinds.join(', '), plan] as const)
+  test.each(plans)('move from %s to the protocol consumer and back (%s)', async (_name, _kinds, { from, kinds }) => {
+    const group = new MixedGroup(broker, from, KINDS)
+    await group.start()
+    expect(await typeOf(group)).toEqual({ type: 'classic', partitionAssignor: from.name })
+    for (const kind of kinds) {
+      await group.restart(kind, 'stop', CONSUMER_PROTOCOL)
+      // The first member of the new protocol takes the group with it.
+      expect(await typeOf(group)).toEqual({ type: 'consumer', partitionAssignor: 'uniform' })
+    }
+    for (const kind of kinds) {
+      expect(await typeOf(group)).toEqual({ type: 'consumer', partitionAssignor: 'uniform' })
+      await group.restart(kind, 'stop', from)
+    }
+    // The last one has left nobody there who would need it.
+    expect(await typeOf(group)).toEqual({ type: 'classic', partitionAssignor: from.name })
+    expect(repeats(group.ledger).filter(({ before }) => from.repeats === null || !before.startsWith(from.repeats))).toEqual([])
+    const committed = await group.finish()
+    expect(anomalies(group.ledger)).toEqual([])
+    expect(committed).toEqual(group.ends())
+  })
+}
+
+async function typeOf(group: MixedGroup): Promise<{ type: string; partitionAssignor: string }> {
+  const { type, partitionAssignor } = (await group.admin.describeGroups([group.name])).get(group.name)
+  return { type, partitionAssignor }
+}
