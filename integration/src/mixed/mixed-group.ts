@@ -79,11 +79,20 @@ export class MixedGroup {
     await this.untilShared()
   }
 
-  /** Ends the member of a kind and starts it again, in another way if one is given, until all share the topic again. */
-  async restart(kind: Kind, how: 'stop' | 'kill', way?: Way): Promise<void> {
-    const place = this.#places.find((one) => one.kind === kind)!
+  /** Ends the member of a kind and starts it again at once, until all share the topic again. */
+  async restart(kind: Kind, how: 'stop' | 'kill'): Promise<void> {
+    const place = this.#place(kind)
     await place.member![how]()
-    place.way = way ?? place.way
+    await this.#start(place)
+    await this.untilShared()
+  }
+
+  /** Ends the member of a kind, lets the others share the topic, and starts it again in another way. */
+  async move(kind: Kind, way: Way): Promise<void> {
+    const place = this.#place(kind)
+    await place.member!.stop()
+    await this.untilShared()
+    place.way = way
     await this.#start(place)
     await this.untilShared()
   }
@@ -116,6 +125,10 @@ export class MixedGroup {
     const ends = new Map<number, number>()
     for (const { partition, offset } of this.#produced) ends.set(partition, Math.max(offset + 1, ends.get(partition) ?? 0))
     return ends
+  }
+
+  #place(kind: Kind): Place {
+    return this.#places.find((place) => place.kind === kind)!
   }
 
   async #start(place: Place): Promise<void> {
