@@ -69,8 +69,7 @@ export function repeats({ accounts }: Pick<Ledger, 'accounts'>): Repeat[] {
 function historyAnomalies({ accounts, produced, samples }: Ledger): string[] {
   const history = new History()
   for (const { value } of produced) history.send('producer', value)
-  for (const { value, partition, offset } of produced)
-    history.acked('producer', value, { partition: String(partition), offset })
+  for (const { value, partition, offset } of produced) history.acked('producer', value, { partition: String(partition), offset })
   for (const { name } of accounts) history.member(name, 'group')
   for (const { act } of inTime(accounts, samples)) act(history)
   return checkHistory(history, { readToEnd: true }).map(({ kind, message }) => `${kind}: ${message}`)
@@ -121,7 +120,8 @@ function keyOrderAnomalies({ name, events, order }: Account): string[] {
     if (event.name !== 'record_data') continue
     const key = `${event.partition} ${event.key}`
     const before = last.get(key) ?? -1
-    if (event.offset <= before) found.push(`key order: ${name} handled ${event.partition}@${event.offset} after ${before} of its key`)
+    if (event.offset <= before)
+      found.push(`key order: ${name} handled ${event.partition}@${event.offset} after ${before} of its key`)
     last.set(key, event.offset)
   }
   return found

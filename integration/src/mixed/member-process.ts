@@ -30,7 +30,7 @@ export class MemberProcess {
 
   /** What else it printed: errors, mostly. */
   get said(): string {
-    return `${this.name}: ${this.#said.join("\n")}`
+    return `${this.name}: ${this.#said.join('\n')}`
   }
 
   get owned(): ReadonlySet<number> {

@@ -159,13 +159,20 @@ export class MixedGroup {
       await until(check, what)
     } catch (cause) {
       const owned = this.#alive().map((member) => `${member.name}: ${[...member.owned].join(' ')}; ${member.recordCount} records`)
-      throw new Error(`${String(cause)}\n${owned.join('\n')}\n${this.#alive().map((member) => member.said).join('\n')}`, { cause })
+      throw new Error(
+        `${String(cause)}\n${owned.join('\n')}\n${this.#alive()
+          .map((member) => member.said)
+          .join('\n')}`,
+        { cause },
+      )
     }
   }
 
   #unread(): number {
     const read = new Set(
-      this.#members.flatMap(({ member }) => member.events.flatMap((event) => (event.name === 'record_data' ? [event.value] : []))),
+      this.#members.flatMap(({ member }) =>
+        member.events.flatMap((event) => (event.name === 'record_data' ? [event.value] : [])),
+      ),
     )
     return this.#produced.filter(({ value }) => !read.has(value)).length
   }
@@ -190,7 +197,9 @@ export class MixedGroup {
     while (!this.#ending.signal.aborted) {
       try {
         const { values } = await this.admin.fetchGroupOffsets(this.name)
-        const offsets = [...values.values()].flatMap(({ partition, offset }) => (offset === null ? [] : [[partition, offset] as const]))
+        const offsets = [...values.values()].flatMap(({ partition, offset }) =>
+          offset === null ? [] : [[partition, offset] as const],
+        )
         this.#samples.push({ at: Date.now(), offsets: new Map(offsets) })
       } catch (error) {
         if (!(error instanceof KafkaError && error.retriable)) throw error

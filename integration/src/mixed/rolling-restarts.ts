@@ -17,12 +17,29 @@ interface Plan {
 const SHORT: readonly Plan[] = [
   { way: RANGE, steps: [['ours', 'kill']] },
   { way: ROUND_ROBIN, steps: [['librdkafka', 'kill']] },
-  { way: COOPERATIVE_STICKY, steps: [['broker', 'stop'], ['java', 'kill']] },
-  { way: CONSUMER_PROTOCOL, steps: [['broker', 'kill'], ['ours', 'kill']] },
+  {
+    way: COOPERATIVE_STICKY,
+    steps: [
+      ['broker', 'stop'],
+      ['java', 'kill'],
+    ],
+  },
+  {
+    way: CONSUMER_PROTOCOL,
+    steps: [
+      ['broker', 'kill'],
+      ['ours', 'kill'],
+    ],
+  },
   {
     way: COOPERATIVE_STICKY,
     isStatic: true,
-    steps: [['ours', 'kill'], ['broker', 'kill'], ['java', 'kill'], ['librdkafka', 'kill']],
+    steps: [
+      ['ours', 'kill'],
+      ['broker', 'kill'],
+      ['java', 'kill'],
+      ['librdkafka', 'kill'],
+    ],
   },
 ]
 

@@ -25,7 +25,7 @@ const PLANS: readonly Plan[] = isNightly
         KINDS.map((first) => ({ from, kinds: [first, ...KINDS.filter((kind) => kind !== first)] })),
       ),
     ]
-  : [{ from: RANGE, kinds: KINDS }, COOPERATIVE]
+  : [COOPERATIVE]
 
 /** Groups that are moved from the classic protocol to the consumer protocol and back, a member at a time, while they work (KIP-848). */
 export function rollingUpgrades(broker: SuiteBroker): void {

@@ -4,7 +4,7 @@ import { Clients } from '../scenarios/clients.ts'
 import type { SuiteBroker } from '../suite.ts'
 import { anomalies, repeats, type Ledger } from './ledger.ts'
 import { MixedGroup } from './mixed-group.ts'
-import { CONSUMER_PROTOCOL, COOPERATIVE_STICKY, isNightly, KINDS, WAYS } from './ways.ts'
+import { CONSUMER_PROTOCOL, isNightly, KINDS, WAYS } from './ways.ts'
 
 /** Of so many records one needs a second attempt, and another one never succeeds. */
 const FAILING_EVERY = 7
@@ -12,7 +12,7 @@ const HOPELESS_EVERY = 31
 
 /** Our member handles by `run`, with keys in order, attempts and dead letters, beside members that only read. */
 export function runInGroup(broker: SuiteBroker): void {
-  const ways = isNightly ? WAYS : [CONSUMER_PROTOCOL, COOPERATIVE_STICKY]
+  const ways = isNightly ? WAYS : [CONSUMER_PROTOCOL]
   test.each(ways.map((way) => [way.name, way] as const))('one of them runs handlers, in order by key: %s', async (_, way) => {
     const clients = new Clients(broker)
     const deadLetterTopic = await clients.topic(1)

@@ -47,7 +47,12 @@ function classic(name: keyof typeof classNames): Way {
     name,
     repeats: name === 'cooperative-sticky' ? 'java' : null,
     ours: { partitionAssignors: [name], heartbeatIntervalMs: HEARTBEAT_MS, sessionTimeoutMs: SESSION_MS },
-    java: ['--assignment-strategy', `org.apache.kafka.clients.consumer.${classNames[name]}`, '--session-timeout', `${SESSION_MS}`],
+    java: [
+      '--assignment-strategy',
+      `org.apache.kafka.clients.consumer.${classNames[name]}`,
+      '--session-timeout',
+      `${SESSION_MS}`,
+    ],
     javaProperties: { 'heartbeat.interval.ms': String(HEARTBEAT_MS) },
     librdkafka: {
       'partition.assignment.strategy': name,
@@ -119,7 +124,12 @@ const commandOf: Readonly<Record<Kind, (options: MemberOptions) => Promise<[comm
     onTestFinished(() => rmSync(home, { recursive: true, force: true }))
     const file = join(home, 'consumer.properties')
     const properties = { ...way.javaProperties, 'auto.commit.interval.ms': COMMIT_INTERVAL_MS }
-    writeFileSync(file, Object.entries(properties).map(([key, value]) => `${key}=${value}\n`).join(''))
+    writeFileSync(
+      file,
+      Object.entries(properties)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    )
     const where = ['--bootstrap-server', bootstrapServers, '--topic', topic, '--group-id', group, '--command-config', file]
     const how = ['--verbose', '--enable-autocommit', '--reset-policy', 'earliest']
     const who = instanceId === null ? [] : ['--group-instance-id', instanceId]

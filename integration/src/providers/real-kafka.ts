@@ -4,8 +4,14 @@ import { join } from 'node:path'
 import { javaMissing, KAFKA_VERSION, startRealKafka } from '@millrace/testkit'
 import type { Provider } from './provider.ts'
 
-/** Kafka's lower bounds of what a test may want to be quicker; the embedded broker has none. */
-const LOWER_BOUNDS = { 'group.consumer.min.heartbeat.interval.ms': '1', 'group.consumer.min.session.timeout.ms': '1' }
+const PROPERTIES = {
+  // What a test may want to be quicker than Kafka's lower bounds; the embedded broker has none.
+  'group.consumer.min.heartbeat.interval.ms': '1',
+  'group.consumer.min.session.timeout.ms': '1',
+  // A broker that was killed may register again when the session of its predecessor is over: 9 s by default.
+  'broker.session.timeout.ms': '3000',
+  'broker.heartbeat.interval.ms': '500',
+}
 
 /** Apache Kafka as a process of the local Java. */
 export const realKafka: Provider = {
@@ -13,7 +19,7 @@ export const realKafka: Provider = {
   available: javaMissing,
   start: async ({ properties = {} } = {}) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'millrace-kafka-data-'))
-    const options = { dataDir, properties: { ...LOWER_BOUNDS, ...properties } }
+    const options = { dataDir, properties: { ...PROPERTIES, ...properties } }
     let kafka = await startRealKafka(options)
     return {
       bootstrapServers: kafka.bootstrapServers,
