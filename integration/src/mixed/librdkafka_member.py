@@ -51,7 +51,7 @@ while not stopping:
     if message.error():
         # librdkafka goes on by itself after what is not fatal
         show("error", error=message.error().str())
-        if message.error().fatal():
+        if message.error().fatal() or message.error().code() == KafkaError._FATAL:
             sys.exit(1)
         continue
     key = message.key()

@@ -2,7 +2,18 @@ import { expect, test } from 'vitest'
 import type { SuiteBroker } from '../suite.ts'
 import { anomalies, repeats } from './ledger.ts'
 import { MixedGroup } from './mixed-group.ts'
-import { CONSUMER_PROTOCOL, COOPERATIVE_STICKY, isNightly, KINDS, RANGE, ROUND_ROBIN, WAYS, type Kind, type Way } from './ways.ts'
+import {
+  CONSUMER_PROTOCOL,
+  COOPERATIVE_STICKY,
+  isNightly,
+  KINDS,
+  patient,
+  RANGE,
+  ROUND_ROBIN,
+  WAYS,
+  type Kind,
+  type Way,
+} from './ways.ts'
 
 /** What happens to a group after a roll of its members in order, step by step: members and brokers that are stopped, or killed. */
 type Step = readonly ['broker' | Kind, 'stop' | 'kill']
@@ -68,7 +79,7 @@ function titleOf({ way, isStatic = false, steps }: Plan): string {
 }
 
 async function roll(broker: SuiteBroker, { way, isStatic = false, steps }: Plan): Promise<void> {
-  const group = new MixedGroup(broker, way, KINDS, isStatic)
+  const group = new MixedGroup(broker, isStatic ? patient(way) : way, KINDS, isStatic)
   await group.start()
   for (const kind of KINDS) await group.restart(kind, 'stop')
   // Whoever leaves or gives up a partition in order has committed what it read.

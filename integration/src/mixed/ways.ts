@@ -17,6 +17,8 @@ export const KINDS: readonly Kind[] = ['ours', 'java', 'librdkafka']
 /** How a group assigns: each in the words of the three clients. */
 export interface Way {
   readonly name: string
+  /** Null for the protocol consumer. */
+  readonly classicName: keyof typeof classNames | null
   /**
    * Whose records may be read again though nobody was killed. Java's classic consumer commits by itself before it joins, goes on to hand out
    * records of what it keeps, and gives partitions up after the join without another commit (ConsumerCoordinator.onJoinPrepare, onJoinComplete).
@@ -32,8 +34,10 @@ export interface Way {
 
 /** Often enough that a test need not wait for one, seldom enough that a busy machine keeps up. */
 const HEARTBEAT_MS = 300
-/** The smallest that brokers take without being told. */
-export const SESSION_MS = 6_000
+/** The smallest that brokers take without being told: who was killed is waited for so long. */
+const SESSION_MS = 6_000
+/** The default: longer than a broker is away. */
+const PATIENT_SESSION_MS = 45_000
 const COMMIT_INTERVAL_MS = 200
 
 const classNames = {
@@ -42,22 +46,18 @@ const classNames = {
   'cooperative-sticky': 'CooperativeStickyAssignor',
 } as const
 
-function classic(name: keyof typeof classNames): Way {
+function classic(name: keyof typeof classNames, sessionMs: number = SESSION_MS): Way {
   return {
     name,
+    classicName: name,
     repeats: name === 'cooperative-sticky' ? 'java' : null,
-    ours: { partitionAssignors: [name], heartbeatIntervalMs: HEARTBEAT_MS, sessionTimeoutMs: SESSION_MS },
-    java: [
-      '--assignment-strategy',
-      `org.apache.kafka.clients.consumer.${classNames[name]}`,
-      '--session-timeout',
-      `${SESSION_MS}`,
-    ],
+    ours: { partitionAssignors: [name], heartbeatIntervalMs: HEARTBEAT_MS, sessionTimeoutMs: sessionMs },
+    java: ['--assignment-strategy', `org.apache.kafka.clients.consumer.${classNames[name]}`, '--session-timeout', `${sessionMs}`],
     javaProperties: { 'heartbeat.interval.ms': String(HEARTBEAT_MS) },
     librdkafka: {
       'partition.assignment.strategy': name,
       'heartbeat.interval.ms': HEARTBEAT_MS,
-      'session.timeout.ms': SESSION_MS,
+      'session.timeout.ms': sessionMs,
     },
   }
 }
@@ -67,11 +67,20 @@ export const ROUND_ROBIN: Way = classic('roundrobin')
 export const COOPERATIVE_STICKY: Way = classic('cooperative-sticky')
 export const CONSUMER_PROTOCOL: Way = {
   name: 'the protocol consumer',
+  classicName: null,
   repeats: null,
   ours: { groupProtocol: 'consumer' },
   java: ['--group-protocol', 'consumer'],
   javaProperties: {},
   librdkafka: { 'group.protocol': 'consumer' },
+}
+
+/**
+ * The same for static members, which are waited for though nobody was killed for good. A static member of librdkafka whose session ends while the
+ * broker is away is fenced by itself for ever: it joins anew, and commits what it had with its former member id.
+ */
+export function patient(way: Way): Way {
+  return way.classicName === null ? way : classic(way.classicName, PATIENT_SESSION_MS)
 }
 
 export const WAYS: readonly Way[] = [RANGE, ROUND_ROBIN, COOPERATIVE_STICKY, CONSUMER_PROTOCOL]
@@ -142,6 +151,8 @@ const commandOf: Readonly<Record<Kind, (options: MemberOptions) => Promise<[comm
       'group.id': group,
       'auto.commit.interval.ms': COMMIT_INTERVAL_MS,
       'fetch.wait.max.ms': 100,
+      // 10 s by default: longer than the shortest session.
+      'reconnect.backoff.max.ms': 1_000,
       ...way.librdkafka,
       ...(instanceId === null ? {} : { 'group.instance.id': instanceId }),
     }
