@@ -51,16 +51,17 @@ export interface Repeat {
 
 /** Records that were read more than once. */
 export function repeats({ accounts }: Pick<Ledger, 'accounts'>): Repeat[] {
+  const reads = accounts.flatMap(({ name, events }) =>
+    events.flatMap((event) =>
+      event.name === 'record_data' ? [{ at: event.timestamp, place: `${event.partition}@${event.offset}`, by: name }] : [],
+    ),
+  )
   const seen = new Map<string, string>()
   const repeated: Repeat[] = []
-  for (const { name, events } of accounts) {
-    for (const event of events) {
-      if (event.name !== 'record_data') continue
-      const place = `${event.partition}@${event.offset}`
-      const before = seen.get(place)
-      if (before !== undefined) repeated.push({ place, by: name, before })
-      seen.set(place, name)
-    }
+  for (const { place, by } of reads.toSorted((one, other) => one.at - other.at)) {
+    const before = seen.get(place)
+    if (before !== undefined) repeated.push({ place, by, before })
+    seen.set(place, by)
   }
   return repeated
 }
