@@ -161,7 +161,7 @@ class Exchange {
     if (errorCode !== 0 && !wasMember) this.#members.delete(actor.name)
     this.#refused(actor, errorCode)
     // Members are known by name once their own replies are there, so they are told by what they say about themselves.
-    const said = members.map(({ groupInstanceId, metadata }) => [groupInstanceId, userDataOf(metadata)]).toSorted()
+    const said = members.map(({ groupInstanceId, metadata }) => `${groupInstanceId}: ${userDataOf(metadata)}`).sort()
     const isLeader = leader === memberId
     return { errorCode: errorName(errorCode), generationId, protocolType, protocolName, isLeader, skipAssignment, said }
   }
@@ -216,12 +216,10 @@ class Exchange {
     const request = { groups: [this.#group], includeAuthorizedOperations: false }
     const [group] = (await this.#admin.ask(describeGroupsApi, 6, request)).groups
     const { errorCode, groupState, protocolType, protocolData, members } = group!
-    const described = members.map((member) => [
-      member.groupInstanceId,
-      userDataOf(member.memberMetadata),
-      member.memberAssignment.length > 0,
-    ])
-    return { errorCode: errorName(errorCode), groupState, protocolType, protocolData, members: described.toSorted() }
+    const described = members.map(({ groupInstanceId, memberMetadata, memberAssignment }) => {
+      return `${groupInstanceId}: ${userDataOf(memberMetadata)}${memberAssignment.length > 0 ? ', assigned' : ''}`
+    })
+    return { errorCode: errorName(errorCode), groupState, protocolType, protocolData, members: described.sort() }
   }
 
   #refused(actor: Actor, errorCode: number): void {

@@ -71,28 +71,29 @@ const LONG: readonly Plan[] = WAYS.flatMap((way) =>
 /** Groups through restarts of their members and of the broker. */
 export function rollingRestarts(broker: SuiteBroker): void {
   const plans = (isNightly ? LONG : SHORT).map((plan) => [titleOf(plan), plan] as const)
-  test.each(plans)('read everything, in order, each partition by one at a time: %s', (_, plan) => roll(broker, plan))
+  test.each(plans)('read everything, in order, each partition by one at a time: %s', async (_, plan) => {
+    const { way, isStatic = false } = plan
+    const group = new MixedGroup(broker, isStatic ? patient(way) : way, KINDS, isStatic)
+    await group.start()
+    for (const kind of KINDS) await group.restart(kind, 'stop')
+    // Whoever leaves or gives up a partition in order has committed what it read.
+    expect(repeats(group.ledger).filter(({ before }) => way.repeats === null || !before.startsWith(way.repeats))).toEqual([])
+    await carryOut(plan.steps, group, broker)
+    const committed = await group.finish()
+    expect(anomalies(group.ledger)).toEqual([])
+    expect(committed).toEqual(group.ends())
+  })
 }
 
 function titleOf({ way, isStatic = false, steps }: Plan): string {
   return `${way.name}${isStatic ? ', static members' : ''}; ${steps.map((step) => step.join(' ')).join(', ')}`
 }
 
-async function roll(broker: SuiteBroker, { way, isStatic = false, steps }: Plan): Promise<void> {
-  const group = new MixedGroup(broker, isStatic ? patient(way) : way, KINDS, isStatic)
-  await group.start()
-  for (const kind of KINDS) await group.restart(kind, 'stop')
-  // Whoever leaves or gives up a partition in order has committed what it read.
-  expect(repeats(group.ledger).filter(({ before }) => way.repeats === null || !before.startsWith(way.repeats))).toEqual([])
+async function carryOut(steps: readonly Step[], group: MixedGroup, broker: SuiteBroker): Promise<void> {
   for (const [who, how] of steps) {
-    if (who !== 'broker') {
-      await group.restart(who, how)
-      continue
-    }
-    await broker.restart(how)
-    await group.untilShared()
+    if (who === 'broker') {
+      await broker.restart(how)
+      await group.untilShared()
+    } else await group.restart(who, how)
   }
-  const committed = await group.finish()
-  expect(anomalies(group.ledger)).toEqual([])
-  expect(committed).toEqual(group.ends())
 }

@@ -10,6 +10,9 @@ import { MemberProcess } from './member-process.ts'
 /** Whether every way goes through every restart. */
 export const isNightly: boolean = process.env['MILLRACE_NIGHTLY'] === '1'
 
+/** For a test of a group: so many restarts, each with the time that a busy machine may take. */
+export const TEST_LIMIT_MS: number = isNightly ? 900_000 : 240_000
+
 export type Kind = 'ours' | 'java' | 'librdkafka'
 
 export const KINDS: readonly Kind[] = ['ours', 'java', 'librdkafka']
