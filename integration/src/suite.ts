@@ -4,6 +4,8 @@ import type { Provider, RunningBroker, StartOptions } from './providers/provider
 /** The broker of the surrounding suite; `bootstrapServers` may be read once a test or hook runs. */
 export interface SuiteBroker {
   readonly bootstrapServers: string
+  /** See `RunningBroker.restart`. @throws Error where the provider cannot */
+  restart(how: 'stop' | 'kill'): Promise<void>
 }
 
 /**
@@ -22,7 +24,7 @@ export async function describeOn(
   const reason = reasons.find((one) => one !== undefined)
   // oxlint-disable-next-line vitest/no-conditional-tests -- what is missing on this machine is reported by name
   if (reason !== undefined) {
-    const unused: SuiteBroker = { bootstrapServers: 'none: the suite is skipped' }
+    const unused: SuiteBroker = { bootstrapServers: 'none: the suite is skipped', restart: async () => {} }
     // oxlint-disable-next-line vitest/no-disabled-tests -- as above
     describe.skip(`${title} (skipped: ${reason})`, () => {
       define(unused)
@@ -37,10 +39,18 @@ export async function describeOn(
     afterAll(async () => {
       await running?.stop()
     })
+    const broker = (): RunningBroker => {
+      if (running === undefined) throw new Error('the broker of the suite is not running')
+      return running
+    }
     define({
       get bootstrapServers() {
-        if (running === undefined) throw new Error('the broker of the suite is not running')
-        return running.bootstrapServers
+        return broker().bootstrapServers
+      },
+      restart: async (how) => {
+        const { restart } = broker()
+        if (restart === undefined) throw new Error(`${provider.name} cannot be restarted`)
+        await restart(how)
       },
     })
   })

@@ -15,6 +15,8 @@ export interface StartOptions {
 export interface RunningBroker {
   /** `host:port`, or several with commas. */
   readonly bootstrapServers: string
+  /** Ends the broker, in order or by SIGKILL, and starts it again on the same directory and port; where a provider can. */
+  restart?(how: 'stop' | 'kill'): Promise<void>
   /** Frees everything that `start` took. */
   stop(): Promise<void>
 }

@@ -7,6 +7,7 @@ import { interoperation, interoperationWithKcat } from './interoperation.ts'
 import { positions } from './positions.ts'
 import { produceAndConsume } from './produce-consume.ts'
 import { produceVersions } from './produce-versions.ts'
+import { running } from './running.ts'
 
 /** Every scenario on one provider. Those that need foreign programs are suites of their own, so that they alone are skipped where one is missing. */
 export async function describeScenarios(provider: Provider): Promise<void> {
@@ -15,6 +16,7 @@ export async function describeScenarios(provider: Provider): Promise<void> {
     produceVersions(broker)
     groups(broker)
     positions(broker)
+    running(broker)
     administration(broker)
   })
   await describeOn('interoperation', provider, [missing.java], interoperation)

@@ -1,3 +1,4 @@
+import { freePorts } from './free-port.ts'
 import { KafkaNode } from './kafka-node.ts'
 import { startNodes } from './real-kafka.ts'
 
@@ -22,11 +23,13 @@ export class RealKafkaCluster implements AsyncDisposable {
 
   /** Resolves when every node knows all. @throws ToolError with the end of a node's log if it stops or does not answer in time */
   static async start({ nodes: count, properties }: RealKafkaClusterOptions): Promise<RealKafkaCluster> {
-    const nodes = await startNodes(count + 1, ([controllerPort, ...ports]) =>
-      ports.map((port, index) => {
-        const controller = { nodeId: CONTROLLER, port: controllerPort! }
-        return new KafkaNode({ nodeId: index + 1, port, controller, properties: properties?.(index + 1), jvm: JVM })
-      }),
+    const nodes = await startNodes(
+      () => freePorts(count + 1),
+      ([controllerPort, ...ports]) =>
+        ports.map((port, index) => {
+          const controller = { nodeId: CONTROLLER, port: controllerPort! }
+          return new KafkaNode({ nodeId: index + 1, port, controller, properties: properties?.(index + 1), jvm: JVM })
+        }),
     )
     return new RealKafkaCluster(nodes)
   }

@@ -5,15 +5,22 @@ import { KafkaNode } from './kafka-node.ts'
 export interface RealKafkaOptions {
   /** An existing log directory to open instead of a new one; it is kept after `stop`. */
   readonly dataDir?: string
+  /** Ports that it had before, for a restart on its directory. Default: free ones. */
+  readonly ports?: KafkaPorts
   /** Broker properties over the launcher's own. */
   readonly properties?: Readonly<Record<string, string>>
   /** Options of the virtual machine. Default a heap of 1 GiB, as Kafka's own scripts. */
   readonly jvm?: readonly string[]
 }
 
+export interface KafkaPorts {
+  readonly broker: number
+  readonly controller: number
+}
+
 export interface RealKafka {
   readonly bootstrapServers: string
-  readonly port: number
+  readonly ports: KafkaPorts
   readonly dataDir: string
   readonly pid: number
   /** What the broker has logged so far. */
@@ -30,14 +37,19 @@ export interface RealKafka {
  * resolves when it has answered a Metadata request that names a live broker.
  * @throws ToolError with the end of its log if it stops or does not answer in time
  */
-export async function startRealKafka({ dataDir, properties, jvm = ['-Xmx1g'] }: RealKafkaOptions = {}): Promise<RealKafka> {
-  const [node] = await startNodes(2, ([port, controllerPort]) => [
-    new KafkaNode({ nodeId: 1, port: port!, controller: { nodeId: 1, port: controllerPort! }, dataDir, properties, jvm }),
-  ])
+export async function startRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
+  const { dataDir, ports, properties, jvm = ['-Xmx1g'] } = options
+  const choose = (): Promise<readonly number[]> =>
+    ports === undefined ? freePorts(2) : Promise.resolve([ports.broker, ports.controller])
+  let controllerPort = 0
+  const [node] = await startNodes(choose, ([port, other]) => {
+    controllerPort = other!
+    return [new KafkaNode({ nodeId: 1, port: port!, controller: { nodeId: 1, port: controllerPort }, dataDir, properties, jvm })]
+  })
   const kafka = node!
   return {
     bootstrapServers: `127.0.0.1:${kafka.port}`,
-    port: kafka.port,
+    ports: { broker: kafka.port, controller: controllerPort },
     dataDir: kafka.dataDir,
     pid: kafka.pid,
     log: () => kafka.log(),
@@ -51,9 +63,12 @@ export async function startRealKafka({ dataDir, properties, jvm = ['-Xmx1g'] }: 
  * Starts nodes that know each other, and waits until each of them knows all. They are made anew, on other ports, when another process took one.
  * @throws ToolError with the end of a node's log if it stops or does not answer in time
  */
-export async function startNodes(portCount: number, make: (ports: readonly number[]) => KafkaNode[]): Promise<KafkaNode[]> {
+export async function startNodes(
+  choosePorts: () => Promise<readonly number[]>,
+  make: (ports: readonly number[]) => KafkaNode[],
+): Promise<KafkaNode[]> {
   for (let attempt = 1; ; attempt++) {
-    const nodes = make(await freePorts(portCount))
+    const nodes = make(await choosePorts())
     try {
       await Promise.all(nodes.map((node) => node.start()))
       await Promise.all(nodes.map((node) => node.untilServing(nodes.length)))

@@ -1,0 +1,4 @@
+import { realKafka } from '../providers/real-kafka.ts'
+import { describeMixedGroups } from './mixed-groups.ts'
+
+await describeMixedGroups(realKafka)
