@@ -163,8 +163,9 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   }
 
   pause(cursor: PartitionCursor, isPaused: boolean): void {
-    cursor.isPaused = isPaused
     if (isPaused) this.delivery.leave(cursor)
+    if (isPaused) cursor.isPaused = true
+    else cursor.resume()
     this.schedule()
   }
 

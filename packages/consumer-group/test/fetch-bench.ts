@@ -1,6 +1,7 @@
 import { encodeEndTransactionMarker, patchBaseOffset, RecordBatchBuilder } from '@millrace/records/internal'
 import type { AbortedTransaction, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
-import { Fetcher, type ClusterView, type FetchCall, type FetcherSettings } from '../src/fetch/fetcher.ts'
+import type { FetchCall } from '../src/fetch/broker-fetches.ts'
+import { Fetcher, type ClusterView, type FetcherSettings } from '../src/fetch/fetcher.ts'
 import { PartitionCursor } from '../src/fetch/partition-cursor.ts'
 import { Loading, RecordFeed } from '../src/fetch/record-feed.ts'
 

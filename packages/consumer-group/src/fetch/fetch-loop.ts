@@ -5,7 +5,8 @@ import { asKafkaError } from '@millrace/protocol/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
-import { Fetcher, type ClusterView, type FetchCall, type Leadership } from './fetcher.ts'
+import type { FetchCall } from './broker-fetches.ts'
+import { Fetcher, type ClusterView, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetchListener {
@@ -22,6 +23,8 @@ export interface FetchListener {
 
 /** Fetches have a connection of their own: they wait for data, and heartbeats and commits must not wait behind them. */
 const FETCH_ROLE = 'fetch'
+/** A broker serves a connection's requests in their order: what must not wait behind a fetch that waits has its own. Opened when first needed. */
+const ASIDE_ROLE = 'fetch-aside'
 
 /** Carries out what a `Fetcher` wants: its requests, and fresh metadata. */
 export class FetchLoop {
@@ -66,11 +69,12 @@ export class FetchLoop {
   }
 
   #fetch(call: FetchCall): void {
-    const { node, request, maxVersion } = call
+    const { node, request, maxVersion, isAside } = call
+    const role = isAside ? ASIDE_ROLE : FETCH_ROLE
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
     const sentAt = clock.now()
-    this.#cluster.request(node, fetchApi, request, { role: FETCH_ROLE, timeoutMs, maxVersion }).then(
+    this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion }).then(
       (response) => {
         if (this.#isOver) return
         this.#metrics.fetched(clock.now() - sentAt, sizeOf(response))

@@ -20,7 +20,14 @@ export interface PlannedFetch {
 
 const NO_SESSION = 0
 const FIRST_EPOCH = 0
+/** Of a fetch outside of every session (Java: FetchMetadata.FINAL_EPOCH). */
+const FINAL_EPOCH = -1
 const EPOCH_MAX = 0x7fffffff
+
+/** A fetch of exactly these, which the broker does not remember and which leaves every session as it is. */
+export function sessionless(targets: readonly FetchTarget[]): PlannedFetch {
+  return { sessionId: NO_SESSION, sessionEpoch: FINAL_EPOCH, targets, forgotten: [] }
+}
 
 /**
  * One broker's incremental fetch session (KIP-227; Java: FetchSessionHandler): the broker remembers which partitions we

@@ -1,11 +1,12 @@
 import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
-import type { FetchRequest, FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
+import type { FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
 import { UnreadableRecordError } from '../errors.ts'
 import { BUFFERED_BYTES_MAX, BUFFERED_FETCHES_MAX } from '../limits.ts'
+import { BrokerFetches, type FetchCall } from './broker-fetches.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
 import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
-import { FetchSession, type FetchTarget } from './fetch-session.ts'
+import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
@@ -38,17 +39,6 @@ export interface FetchObserver {
   consumed(cursor: PartitionCursor, records: number, bytes: number, end: number): void
 }
 
-/** One fetch from one broker. */
-export interface FetchCall {
-  readonly node: number
-  readonly request: FetchRequest
-  readonly maxVersion: number | undefined
-  /** Differs from the fetcher's when a partition that was left out has room by now. */
-  readonly roomVersion: number
-  /** What the fetch is for, with the offset that each was at. */
-  readonly wanted: ReadonlyMap<PartitionCursor, FetchTarget>
-}
-
 export interface FetcherEffects {
   readonly calls: FetchCall[]
   /** Topics whose leaders are wrong or unknown. */
@@ -68,6 +58,8 @@ interface NodePlan {
   readonly wanted: Map<PartitionCursor, FetchTarget>
   /** Whether a partition of the broker is left out because enough of it is buffered. */
   hasBuffered: boolean
+  /** When the first of `wanted` may have something that it had not when it was asked last; 0 for now. */
+  newsAt: number
 }
 
 /** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
@@ -86,7 +78,8 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
 
 /**
  * Decides what to fetch from whom, and takes in what comes. One fetch at a time per broker, in a session; a partition is left
- * out while its position is unknown or enough of it is buffered.
+ * out while its position is unknown or enough of it is buffered. While that fetch may wait at the broker, what becomes fetchable is asked for
+ * beside it (docs/decisions/0011). Each partition is in one fetch at a time.
  */
 export class Fetcher {
   readonly effects: FetcherEffects = {
@@ -106,16 +99,7 @@ export class Fetcher {
   readonly #observer: FetchObserver
   readonly #retryPolicy: RetryPolicy
   readonly #cursors = new Set<PartitionCursor>()
-  readonly #sessions = new Map<number, FetchSession>()
-  readonly #busyNodes = new Set<number>()
-  readonly #nodeRetryAt = new Map<number, number>()
-  readonly #nodeFailures = new Map<number, number>()
-  /**
-   * Brokers that had nothing for the partitions that could be fetched while others of theirs were buffered, and when to ask them
-   * again at the latest. A fetch that waits for data would keep the buffered ones from being fetched once there is room.
-   */
-  readonly #idleUntil = new Map<number, number>()
-  #roomVersion = 0
+  readonly #brokers = new Map<number, BrokerFetches>()
   #bufferedBytes = 0
   #hasRoom = false
   #deadline = Infinity
@@ -174,12 +158,7 @@ export class Fetcher {
     const chunk = cursor.chunks.shift()!
     this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
     this.#hasRoom = true
-    const wasFull = this.#isFull(cursor)
     cursor.bufferedBytes -= chunk.sizeInBytes
-    if (wasFull && !this.#isFull(cursor)) {
-      this.#roomVersion++
-      this.#idleUntil.clear()
-    }
     this.#bufferedBytes -= chunk.sizeInBytes
     // To the end of the line, so that every partition gets its turn.
     const at = this.ready.indexOf(cursor)
@@ -187,51 +166,56 @@ export class Fetcher {
     if (cursor.chunks.length > 0) this.ready.push(cursor)
   }
 
-  /** Plans a fetch for every broker that has none under way and something to fetch. */
+  /** Plans a fetch for every broker that can be asked for something. */
   poll(now: number): void {
     this.#deadline = Infinity
     this.#hasRoom = false
-    const byNode = new Map<number, NodePlan>()
+    const plans = new Map<number, NodePlan>()
     for (const cursor of this.#cursors) {
       const leadership = this.#mayFetch(cursor, now)
       if (leadership === null) continue
-      let plan = byNode.get(leadership.node)
-      if (plan === undefined) byNode.set(leadership.node, (plan = { wanted: new Map(), hasBuffered: false }))
-      if (this.#isFull(cursor)) plan.hasBuffered = true
-      else plan.wanted.set(cursor, this.#targetOf(cursor, leadership))
+      let plan = plans.get(leadership.node)
+      if (plan === undefined) plans.set(leadership.node, (plan = { wanted: new Map(), hasBuffered: false, newsAt: Infinity }))
+      if (this.#isFull(cursor)) {
+        plan.hasBuffered = true
+        continue
+      }
+      plan.wanted.set(cursor, this.#targetOf(cursor, leadership))
+      plan.newsAt = Math.min(plan.newsAt, cursor.hadNothing(leadership.node, now) ? cursor.nothingUntil : 0)
     }
-    for (const [node, { wanted, hasBuffered }] of byNode) if (wanted.size > 0) this.#fetch(node, wanted, hasBuffered)
+    for (const [node, plan] of plans) if (plan.wanted.size > 0) this.#fetch(node, plan)
   }
 
   fetched(call: FetchCall, response: FetchResponse, now: number): void {
-    this.#release(call)
-    const session = this.#sessions.get(call.node)!
+    const broker = this.#broker(call.node)
     if (response.errorCode !== ErrorCode.NONE) {
-      session.refused(response.errorCode)
-      this.#backOff(call.node, now)
+      broker.ended(call)
+      if (!call.isAside) broker.session.refused(response.errorCode)
+      this.#backOff(broker, now)
       const error = errorAbout(response.errorCode, `fetch from node ${call.node}`)
       if (!error.retriable && !isSessionError(response.errorCode)) this.effects.errors.push(error)
       return
     }
-    session.answered(response.sessionId)
-    this.#nodeFailures.delete(call.node)
+    if (!call.isAside) broker.session.answered(response.sessionId)
+    broker.failures = 0
     const index = indexByTopic(call.wanted)
     const before = this.#bufferedBytes
     for (const topic of response.responses) {
       const partitions = index.get(nameOrId(topic))
       for (const data of topic.partitions) {
         const cursor = partitions?.get(data.partitionIndex)
-        if (cursor !== undefined) this.#take(cursor, call.wanted.get(cursor)!, data, now)
+        if (cursor !== undefined && cursor.fetch === call) this.#take(cursor, data, now)
       }
     }
-    const isIdle = this.#bufferedBytes === before && call.request.maxWaitMs === 0 && call.roomVersion === this.#roomVersion
-    if (isIdle) this.#idleUntil.set(call.node, now + this.#settings.fetchMaxWaitMs)
+    if (call.request.maxWaitMs === 0) this.#rest(call, this.#bufferedBytes - before, now)
+    broker.ended(call)
   }
 
   fetchFailed(call: FetchCall, error: KafkaError, now: number): void {
-    this.#release(call)
-    this.#sessions.get(call.node)!.failed()
-    this.#backOff(call.node, now)
+    const broker = this.#broker(call.node)
+    broker.ended(call)
+    if (!call.isAside) broker.session.failed()
+    this.#backOff(broker, now)
     for (const cursor of call.wanted.keys()) {
       if (!cursor.isActive) continue
       cursor.readReplica = -1
@@ -240,11 +224,30 @@ export class Fetcher {
     if (!error.retriable || error.fatal) this.effects.errors.push(error)
   }
 
+  #broker(node: number): BrokerFetches {
+    let broker = this.#brokers.get(node)
+    if (broker === undefined) this.#brokers.set(node, (broker = new BrokerFetches()))
+    return broker
+  }
+
+  /**
+   * A fetch that did not wait brought less than it would have waited for: what it asked for is not asked for again without waiting for as long
+   * as a fetch waits, unless it moves or has another leader.
+   */
+  #rest(call: FetchCall, bytes: number, now: number): void {
+    if (bytes >= Math.max(1, this.#settings.fetchMinBytes)) return
+    for (const cursor of call.wanted.keys()) {
+      if (cursor.fetch !== call) continue
+      cursor.nothingAt = call.node
+      cursor.nothingUntil = now + this.#settings.fetchMaxWaitMs
+    }
+  }
+
   /** Where to fetch the partition from now, or null: each exit is a reason why not. */
   #mayFetch(cursor: PartitionCursor, now: number): Leadership | null {
     if (cursor.phase !== 'fetching') return null
     if (cursor.isPaused) return null
-    if (cursor.fetchedFrom >= 0) return null
+    if (cursor.fetch !== null) return null
     if (cursor.retryAt > now) {
       this.#deadline = Math.min(this.#deadline, cursor.retryAt)
       return null
@@ -259,15 +262,11 @@ export class Fetcher {
       return null
     }
     const node = this.#nodeOf(cursor, leadership, now)
-    if (this.#busyNodes.has(node)) return null
-    const nodeRetryAt = this.#nodeRetryAt.get(node) ?? 0
-    if (nodeRetryAt > now) {
-      this.#deadline = Math.min(this.#deadline, nodeRetryAt)
-      return null
-    }
-    const idleUntil = this.#idleUntil.get(node) ?? 0
-    if (idleUntil > now) {
-      this.#deadline = Math.min(this.#deadline, idleUntil)
+    const broker = this.#broker(node)
+    if (broker.isBusy) return null
+    if (broker.isWaiting && cursor.hadNothing(node, now)) return null
+    if (broker.retryAt > now) {
+      this.#deadline = Math.min(this.#deadline, broker.retryAt)
       return null
     }
     return node === leadership.node ? leadership : { ...leadership, node }
@@ -305,33 +304,32 @@ export class Fetcher {
     return { topic, topicId, partition, fetchOffset, leaderEpoch, maxBytes: this.#settings.maxPartitionFetchBytes }
   }
 
-  #fetch(node: number, wanted: Map<PartitionCursor, FetchTarget>, hasBuffered: boolean): void {
-    let session = this.#sessions.get(node)
-    if (session === undefined) this.#sessions.set(node, (session = new FetchSession()))
-    const planned = session.plan([...wanted.values()])
-    const hasIds = [...wanted.values()].every((target) => target.topicId !== ZERO_UUID) && hasTopicIds(planned)
-    this.#busyNodes.add(node)
-    for (const cursor of wanted.keys()) cursor.fetchedFrom = node
+  #fetch(node: number, { wanted, hasBuffered, newsAt }: NodePlan): void {
+    const broker = this.#broker(node)
+    const isAside = broker.isWaiting
+    // A fetch that waits would keep what is buffered from being fetched once there is room; one that does not is not to be repeated for nothing.
+    if (!isAside && hasBuffered && newsAt > 0) {
+      this.#deadline = Math.min(this.#deadline, newsAt)
+      return
+    }
+    const targets = [...wanted.values()]
+    const planned = isAside ? sessionless(targets) : broker.session.plan(targets)
+    const hasIds = targets.every((target) => target.topicId !== ZERO_UUID) && hasTopicIds(planned)
     const maxVersion = hasIds ? undefined : LAST_FETCH_VERSION_BY_NAME
     const request = fetchRequestOf(planned, this.#settings)
-    if (hasBuffered) request.maxWaitMs = 0
-    this.effects.calls.push({ node, request, maxVersion, roomVersion: this.#roomVersion, wanted })
+    if (isAside || hasBuffered) request.maxWaitMs = 0
+    const call: FetchCall = { node, request, maxVersion, isAside, wanted }
+    broker.sent(call)
+    this.effects.calls.push(call)
   }
 
-  #release(call: FetchCall): void {
-    this.#busyNodes.delete(call.node)
-    for (const cursor of call.wanted.keys()) cursor.fetchedFrom = -1
+  #backOff(broker: BrokerFetches, now: number): void {
+    broker.retryAt = now + this.#retryPolicy.delayMs(broker.failures++, this.#random())
   }
 
-  #backOff(node: number, now: number): void {
-    const failures = this.#nodeFailures.get(node) ?? 0
-    this.#nodeFailures.set(node, failures + 1)
-    this.#nodeRetryAt.set(node, now + this.#retryPolicy.delayMs(failures, this.#random()))
-  }
-
-  #take(cursor: PartitionCursor, target: FetchTarget, data: PartitionData, now: number): void {
-    // Given up, or moved by a seek, since it was asked for.
-    if (!cursor.isActive || cursor.phase !== 'fetching' || cursor.fetchOffset !== target.fetchOffset) return
+  /** Not for a partition that was moved or given up since it was asked for. */
+  #take(cursor: PartitionCursor, data: PartitionData, now: number): void {
+    if (!cursor.isActive || cursor.phase !== 'fetching') return
     if (data.errorCode !== ErrorCode.NONE) return this.#refused(cursor, data, now)
     if (data.preferredReadReplica >= 0) {
       cursor.readReplica = data.preferredReadReplica
@@ -365,6 +363,7 @@ export class Fetcher {
 
   #refused(cursor: PartitionCursor, data: PartitionData, now: number): void {
     const { errorCode, currentLeader } = data
+    cursor.fetch = null
     cursor.retryAt = now + this.#retryPolicy.initialMs
     const wasReplica = cursor.readReplica >= 0
     cursor.readReplica = -1

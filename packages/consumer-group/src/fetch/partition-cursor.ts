@@ -1,5 +1,6 @@
 import type { RecordBatch, RecordCursor } from '@millrace/records/internal'
 import type { ResetStrategy } from '../offsets/reset-strategy.ts'
+import type { FetchCall } from './broker-fetches.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
 
 /**
@@ -64,9 +65,12 @@ export class PartitionCursor {
 
   // ---- fetching ----
 
-  /** The node that is asked for this partition now; -1 for none. */
-  fetchedFrom = -1
+  /** The fetch that asks for this partition from where it stands; null for none. What any other one brings of it is dropped. */
+  fetch: FetchCall | null = null
   retryAt = 0
+  /** The node that had nothing when it was asked without waiting, so that it is not to be asked so again before `nothingUntil`; -1 for none. */
+  nothingAt = -1
+  nothingUntil = 0
   /** The closest replica, as the leader chose it, to be fetched from until then (KIP-392); -1 for the leader. */
   readReplica = -1
   readReplicaUntil = 0
@@ -107,9 +111,21 @@ export class PartitionCursor {
     this.handedTo = next
   }
 
+  /** Whether the node was asked just now, without waiting, and had nothing. */
+  hadNothing(node: number, now: number): boolean {
+    return this.nothingAt === node && this.nothingUntil > now
+  }
+
+  /** Reads on after `pause`. */
+  resume(): void {
+    this.isPaused = false
+    this.nothingAt = -1
+  }
+
   /** Goes on from `offset`. Nothing may be buffered. */
   seek(offset: number, epoch: number): void {
     this.serial++
+    this.#forgetFetch()
     this.phase = 'fetching'
     this.position = offset
     this.positionEpoch = epoch
@@ -134,6 +150,7 @@ export class PartitionCursor {
   /** Forgets what is buffered, which is then fetched again; gives back how many bytes that was. */
   dropBuffered(): number {
     const dropped = this.bufferedBytes
+    this.#forgetFetch()
     this.fetchOffset = this.position
     this.fetchEpoch = this.positionEpoch
     this.chunks.length = 0
@@ -141,5 +158,11 @@ export class PartitionCursor {
     this.batch = null
     this.records = null
     return dropped
+  }
+
+  /** What is on its way is not what is wanted any more. */
+  #forgetFetch(): void {
+    this.fetch = null
+    this.nothingAt = -1
   }
 }
