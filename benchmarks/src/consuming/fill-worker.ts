@@ -1,6 +1,6 @@
 // Fills a topic, in a process of its own: node fill-worker.ts '<FillPlan as JSON>'. The last line of its output is what was stored.
 import { Producer } from '@millrace/producer'
-import { FILL_CALLS_IN_FLIGHT } from '../limits.ts'
+import { FILL_CALLS_IN_FLIGHT, FILL_LIMIT_MS } from '../limits.ts'
 import type { Compression } from '../workload.ts'
 import { fillPieces, type Filled, type FillPlan } from './fill.ts'
 
@@ -12,7 +12,8 @@ const filled: Filled = { messages: 0, valueBytes: 0 }
 function producerOf(compressionType: Compression): Producer {
   let producer = producers.get(compressionType)
   if (producer === undefined) {
-    producer = new Producer({ bootstrapServers, compressionType, batchSize: batchBytes })
+    const patience = { deliveryTimeoutMs: FILL_LIMIT_MS, maxBlockMs: FILL_LIMIT_MS }
+    producer = new Producer({ bootstrapServers, compressionType, batchSize: batchBytes, ...patience })
     producers.set(compressionType, producer)
   }
   return producer

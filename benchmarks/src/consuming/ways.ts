@@ -24,7 +24,11 @@ const CONCURRENCY = 100
 
 const OWN: readonly Entry[] = [
   { client: 'millrace', way: '`for await` over records', run: own((consumer, handle) => eachRecord(consumer, handle)) },
-  { client: 'millrace', way: '`for await` over `batches()`', run: own((consumer, handle) => eachBatch(consumer.batches(), handle)) },
+  {
+    client: 'millrace',
+    way: '`for await` over `batches()`',
+    run: own((consumer, handle) => eachBatch(consumer.batches(), handle)),
+  },
   { client: 'millrace', way: `\`run\`, ${CONCURRENCY} handlers, ordered by key`, run: own(runByKey) },
   { client: 'millrace', way: 'a stream per partition', run: own(perPartition) },
 ]

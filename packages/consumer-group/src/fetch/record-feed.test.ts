@@ -13,7 +13,9 @@ describe('the feed', () => {
     bench.fetch({ 0: { records: Buffer.concat([batch(0, 5), batch(10, 2), empty]) } })
     expect(cursor.fetchOffset).toBe(21)
     expect(bench.offsets()).toEqual([2, 3, 4, 10, 11])
-    expect([cursor.position, cursor.positionEpoch, cursor.bufferedBytes, bench.fetcher.memory.bufferedBytes]).toEqual([21, -1, 0, 0])
+    expect([cursor.position, cursor.positionEpoch, cursor.bufferedBytes, bench.fetcher.memory.bufferedBytes]).toEqual([
+      21, -1, 0, 0,
+    ])
   })
 
   test('leaves out an incomplete batch at the end, and fetches on from there', () => {
