@@ -15,11 +15,8 @@ export const BUFFERED_FETCHES_MAX = 1.5
 /** Bytes of fetched answers, over all partitions, beyond which only partitions of which nothing is buffered are fetched. */
 export const BUFFERED_BYTES_MAX = 67_108_864
 
-/**
- * No more is asked for at a time, whatever `fetchMaxBytes` allows: one record keeps all of its answer in memory. It is also below what glibc gives back
- * to the system each time (see `FREED_MEMORY_HINT_BYTES`).
- */
-export const ANSWER_BYTES_MAX = 16_777_216
+/** There is room when so much of `BUFFERED_BYTES_MAX` is free, or as much as one fetch of one partition may bring, if that is less. */
+export const FETCH_ROOM_BYTES_MAX = 16_777_216
 
 /** What is asked for at the least when there is no room: each partition has a part of `BUFFERED_BYTES_MAX` then. */
 export const STARVED_FETCH_BYTES_MIN = 16_384

@@ -1,4 +1,4 @@
-import { ANSWER_BYTES_MAX, BUFFERED_BYTES_MAX, STARVED_FETCH_BYTES_MIN } from '../limits.ts'
+import { BUFFERED_BYTES_MAX, FETCH_ROOM_BYTES_MAX, STARVED_FETCH_BYTES_MIN } from '../limits.ts'
 import type { FetchSettings } from './fetch-request.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
@@ -49,16 +49,19 @@ export class FetchedMemory {
 
   /** Whether nothing more is to be fetched of partitions that have something. */
   get isFull(): boolean {
-    return BUFFERED_BYTES_MAX - this.#heldBytes < Math.min(this.#settings.maxPartitionFetchBytes, ANSWER_BYTES_MAX)
+    const { fetchMaxBytes, maxPartitionFetchBytes } = this.#settings
+    return BUFFERED_BYTES_MAX - this.#heldBytes < Math.min(maxPartitionFetchBytes, fetchMaxBytes, FETCH_ROOM_BYTES_MAX)
   }
 
   /** How many bytes to ask one of so many brokers for, with so many partitions to be fetched in all. */
   allowance(brokers: number, partitions: number): number {
     const { fetchMaxBytes, maxPartitionFetchBytes } = this.#settings
-    const share = this.isFull
-      ? Math.max(STARVED_FETCH_BYTES_MIN, Math.floor(BUFFERED_BYTES_MAX / partitions))
-      : Math.max(maxPartitionFetchBytes, Math.floor((BUFFERED_BYTES_MAX - this.#heldBytes) / brokers))
-    return Math.min(share, this.isFull ? maxPartitionFetchBytes : ANSWER_BYTES_MAX, fetchMaxBytes)
+    if (this.isFull) {
+      const share = Math.max(STARVED_FETCH_BYTES_MIN, Math.floor(BUFFERED_BYTES_MAX / partitions))
+      return Math.min(share, maxPartitionFetchBytes, fetchMaxBytes)
+    }
+    const share = Math.floor((BUFFERED_BYTES_MAX - this.#heldBytes) / brokers)
+    return Math.min(Math.max(share, Math.min(maxPartitionFetchBytes, FETCH_ROOM_BYTES_MAX)), fetchMaxBytes)
   }
 
   /** Something came. */
