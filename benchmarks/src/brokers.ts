@@ -13,6 +13,8 @@ export interface BenchBroker {
   readonly pid: number
   /** From the call to the first answered request, in a process that has loaded the code; absent for the JVM. */
   readonly startMs?: number
+  /** Where it keeps its log; absent if that is in memory. */
+  readonly dataDir?: string
   stop(): Promise<void>
 }
 
@@ -36,7 +38,8 @@ export async function startBroker(kind: BrokerKind, keep: Keep = 'all', config: 
   if (kind === 'embedded') return keep === 'all' ? startOnDisk(config) : startEmbedded({ config: { ...RETENTION, ...config } })
   const last = { ...RETENTION, 'log.segment.delete.delay.ms': '0', 'log.initial.task.delay.ms': '1000' }
   const kafka = await startRealKafka({ properties: { ...(keep === 'all' ? {} : last), ...config } })
-  return { bootstrapServers: kafka.bootstrapServers, pid: kafka.pid, stop: () => kafka.stop() }
+  const { bootstrapServers, pid, dataDir } = kafka
+  return { bootstrapServers, pid, dataDir, stop: () => kafka.stop() }
 }
 
 async function startOnDisk(config: BrokerProperties): Promise<BenchBroker> {
@@ -46,7 +49,7 @@ async function startOnDisk(config: BrokerProperties): Promise<BenchBroker> {
     await broker.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
-  return { ...broker, stop }
+  return { ...broker, dataDir, stop }
 }
 
 async function startEmbedded(options: object): Promise<BenchBroker> {

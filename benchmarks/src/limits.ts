@@ -90,3 +90,36 @@ export const GROUP_LIMIT_MS = 60_000
 
 /** Of a real broker whose partitions shall write no index meanwhile. */
 export const INDEX_INTERVAL_BYTES = 100 * 1024 * 1024
+
+/** What a container has that is not to be exceeded by a consumer with a backlog. */
+export const CONTAINER_BYTES = 512 * 1024 * 1024
+
+/** The backlog: partitions, and bytes of values, which take about half in the log. */
+export const BACKLOG_PARTITIONS = 100
+export const BACKLOG_VALUE_BYTES = 20_000_000_000
+export const BACKLOG_QUICK_VALUE_BYTES = 1_000_000_000
+
+/** Batches of it: what is compressed is larger than what is fetched, and what a partition is fetched for holds several. */
+export const BACKLOG_BATCH_BYTES = 256 * 1024
+
+/** A handler of the backlog lets no more through, of values: less than a broker brings. */
+export const BACKLOG_BYTES_PER_SECOND = 250_000_000
+
+/** Handlers of the backlog sleep for no less. */
+export const BACKLOG_SLEEP_MS = 5
+
+/** A client that has not read the backlog within this is ended. */
+export const BACKLOG_LIMIT_MS = 300_000
+
+/** Filling takes as long as the disk does. */
+export const FILL_LIMIT_MS = 900_000
+export const FILL_CALLS_IN_FLIGHT = 8
+
+/** A measured consumer looks at its memory so often, and tells of it so often: what the kernel has ended tells nothing any more. */
+export const MEMORY_LOOK_MS = 100
+export const MEMORY_REPORT_MS = 500
+
+/** The consumer's memory section: 100 million messages and a look at each million. */
+export const CONSUME_MEMORY_MESSAGES = 100_000_000
+export const CONSUME_MEMORY_SAMPLES = 100
+export const CONSUME_MEMORY_LIMIT_MS = 900_000

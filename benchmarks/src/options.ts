@@ -17,6 +17,8 @@ export const PARTS = [
   'java-consume',
   'end-to-end',
   'rebalance',
+  'backlog',
+  'consume-memory',
 ] as const
 export type Part = (typeof PARTS)[number]
 

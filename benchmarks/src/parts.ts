@@ -1,6 +1,8 @@
 import { benchBroker } from './broker-bench.ts'
 import { benchCodecs } from './codec/codec-bench.ts'
+import { benchBacklog } from './consuming/backlog-bench.ts'
 import { benchConsume } from './consuming/consume-bench.ts'
+import { benchConsumeMemory } from './consuming/consume-memory-bench.ts'
 import { consumeTables } from './consuming/consume-tables.ts'
 import { benchEndToEnd } from './consuming/end-to-end-bench.ts'
 import { benchJavaConsume, consumeRatios, javaConsumeTable, type JavaConsumeResults } from './consuming/java-consume-bench.ts'
@@ -49,6 +51,10 @@ const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<S
     onEach(options.brokers ?? ['real', 'embedded'], 'A group that settles', async (kind) =>
       rebalanceTables(await benchRebalance(kind, options, log)),
     ),
+  backlog: (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'A backlog in a container of 512 MB', (kind) => benchBacklog(kind, options, log)),
+  'consume-memory': (options, log) =>
+    onEach(options.brokers ?? ['embedded'], 'Memory of the consumer', (kind) => benchConsumeMemory(kind, options, log)),
 }
 
 async function onEach(

@@ -11,8 +11,8 @@ const KINDS = ['created', 'paid', 'packed', 'shipped', 'returned', 'cancelled']
  * `count` different JSON objects of exactly `bytes` bytes each: ids and amounts that differ, names and words that repeat, as events
  * of a service do. Codecs find less in them than in a constant and more than in noise. The same for the same arguments.
  */
-export function payload(count: number, bytes: number): Buffer[] {
-  const random = mulberry32(SEED)
+export function payload(count: number, bytes: number, seed: number = SEED): Buffer[] {
+  const random = randomOf(seed)
   return Array.from({ length: count }, (_, index) => Buffer.from(event(random, index, bytes), 'latin1'))
 }
 
@@ -36,7 +36,8 @@ function word(random: () => number): string {
   return WORDS[Math.floor(random() * WORDS.length)]!
 }
 
-function mulberry32(seed: number): () => number {
+/** Numbers from 0 to below 1 that are the same for the same seed (mulberry32). */
+export function randomOf(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -12,8 +12,14 @@ export const FETCH_BYTES_DEFAULT = 4_194_304
 /** One fetch is read while the next one comes: nothing is fetched of a partition while so many times `maxPartitionFetchBytes` is buffered of it. */
 export const BUFFERED_FETCHES_MAX = 1.5
 
-/** Bytes of fetched batches, over all partitions, at which nothing more is fetched. */
+/** Bytes of fetched answers, over all partitions, beyond which only partitions of which nothing is buffered are fetched. */
 export const BUFFERED_BYTES_MAX = 67_108_864
+
+/** There is room when so much of `BUFFERED_BYTES_MAX` is free, or as much as one fetch of one partition may bring, if that is less. */
+export const FETCH_ROOM_BYTES_MAX = 16_777_216
+
+/** What is asked for at the least when there is no room: each partition has a part of `BUFFERED_BYTES_MAX` then. */
+export const STARVED_FETCH_BYTES_MIN = 16_384
 
 /** How long records are handed out without a turn of the event loop, which heartbeats and fetches need. */
 export const DELIVERY_SLICE_MS = 10

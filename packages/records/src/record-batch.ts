@@ -121,6 +121,17 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     return this.buffer.subarray(this.position, this.position + this.sizeInBytes)
   }
 
+  /** Whether a compressed batch holds what it was decompressed to. */
+  get isLoaded(): boolean {
+    return this.#loaded
+  }
+
+  /** Another view of the same stored bytes. It holds nothing that was decompressed, so that this one need not when that one is read. */
+  again(): RecordBatch {
+    const { topic, partition } = this
+    return new RecordBatch(this.buffer, this.position, { topic, partition, maxDecompressedBytes: this.#maxDecompressedBytes })
+  }
+
   /**
    * A cursor before the first record. Decompresses a compressed batch here and now, unless `load` has done it.
    * @throws CorruptRecordError, DecompressionLimitError

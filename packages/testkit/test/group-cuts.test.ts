@@ -88,7 +88,7 @@ function placesIn({ traffic }: Exchange): PlannedCut[] {
 
 const MEMBERS: ReadonlyArray<readonly [string, Partial<ConsumerOptions>, readonly string[]]> = [
   ['classic', { heartbeatIntervalMs: HEARTBEAT_MS }, ['JoinGroup', 'SyncGroup', 'Heartbeat', 'LeaveGroup']],
-  ['consumer', { groupProtocol: 'consumer' }, ['ConsumerGroupHeartbeat']],
+  ['consumer', { groupProtocol: 'consumer' }, ['ConsumerGroupHeartbeat', 'DescribeConfigs']],
 ]
 
 describe.each(MEMBERS)('a member by the protocol %s whose connection is cut after any byte', (_, options, ofTheGroup) => {

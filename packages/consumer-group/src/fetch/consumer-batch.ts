@@ -103,7 +103,7 @@ class BatchIterator implements Iterator<KafkaRecord> {
       const record = this.#records?.next() ?? null
       if (record === null) {
         if (this.#index >= this.#stored.length) return { done: true, value: undefined }
-        this.#records = this.#stored[this.#index++]!.cursor()
+        this.#records = cursorOf(this.#stored[this.#index++]!)
         continue
       }
       const { offset } = record
@@ -112,6 +112,12 @@ class BatchIterator implements Iterator<KafkaRecord> {
       return { done: false, value: record }
     }
   }
+}
+
+/** One after another is decompressed, and held by nothing but its own records: all of them together may be hundreds of times what was fetched. */
+function cursorOf(stored: RecordBatch): RecordCursor {
+  const isHeld = stored.compression === 'none' || stored.isLoaded
+  return isHeld ? stored.cursor() : stored.again().cursor()
 }
 
 /** Leaves out what the decoder says is to be skipped. */

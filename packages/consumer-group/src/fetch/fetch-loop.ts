@@ -6,6 +6,7 @@ import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
 import type { FetchCall } from './broker-fetches.ts'
+import { bytesOf } from './fetch-response.ts'
 import { Fetcher, type ClusterView, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
@@ -77,7 +78,7 @@ export class FetchLoop {
     this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion }).then(
       (response) => {
         if (this.#isOver) return
-        this.#metrics.fetched(clock.now() - sentAt, sizeOf(response))
+        this.#metrics.fetched(clock.now() - sentAt, bytesOf(response))
         this.fetcher.fetched(call, response, clock.now())
         this.#learnLeaders(response)
         this.#listener.changed()
@@ -131,12 +132,6 @@ export class FetchLoop {
       if (error !== null && !error.retriable) this.fetcher.failTopic(topic, error)
     }
   }
-}
-
-function sizeOf(response: FetchResponse): number {
-  let size = 0
-  for (const { partitions } of response.responses) for (const { records } of partitions) size += records?.length ?? 0
-  return size
 }
 
 function noop(): void {}

@@ -1,5 +1,5 @@
 import { ErrorCode } from '@millrace/protocol'
-import type { FetchableTopicResponse } from '@millrace/protocol/apis/fetch'
+import type { FetchableTopicResponse, FetchResponse } from '@millrace/protocol/apis/fetch'
 import type { FetchTarget } from './fetch-session.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
@@ -28,4 +28,11 @@ export function indexByTopic(wanted: ReadonlyMap<PartitionCursor, FetchTarget>):
     }
   }
   return index
+}
+
+/** Of all batches in it. */
+export function bytesOf(response: FetchResponse): number {
+  let bytes = 0
+  for (const { partitions } of response.responses) for (const { records } of partitions) bytes += records?.length ?? 0
+  return bytes
 }

@@ -11,6 +11,7 @@ import {
   verifyBatch,
   type ReadOptions,
 } from '@millrace/records/internal'
+import type { FetchedAnswer } from './fetched-memory.ts'
 
 /** The aborted transactions among fetched batches, by Java's algorithm (CompletedFetch): walks along with the batches. */
 class AbortedFilter {
@@ -73,7 +74,8 @@ export function endOfChunk(records: Buffer): ChunkEnd {
 
 /** What one fetch brought for one partition: record batches, verified one by one as they are taken. */
 export class FetchedChunk {
-  /** Of the fetch's answer; counted against the buffer until the chunk is at its end. */
+  /** What it is a view of. */
+  readonly answer: FetchedAnswer
   readonly sizeInBytes: number
   readonly highWatermark: number
   /** Of what was taken of it so far; control batches, aborted ones and what lies before the position left out. */
@@ -83,15 +85,20 @@ export class FetchedChunk {
   readonly #filter: AbortedFilter | null
   #position = 0
 
-  /** @param aborted null when records of open and aborted transactions are wanted too */
+  /**
+   * @param answer what `records` is a view of
+   * @param aborted null when records of open and aborted transactions are wanted too
+   */
   constructor(
     topic: string,
     partition: number,
+    answer: FetchedAnswer,
     records: Buffer,
     highWatermark: number,
     aborted: readonly AbortedTransaction[] | null,
     checkCrcs: boolean,
   ) {
+    this.answer = answer
     this.sizeInBytes = records.length
     this.highWatermark = highWatermark
     this.#records = records

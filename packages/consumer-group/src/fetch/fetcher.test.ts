@@ -28,7 +28,7 @@ describe('the fetcher', () => {
     moved.seek(50, -1)
     bench.answer(call!, { 0: { records: batch(0, 3) }, 1: { records: batch(0, 3) } })
     expect(bench.offsets()).toEqual([])
-    expect([moved.position, bench.fetcher.bufferedBytes]).toEqual([50, 0])
+    expect([moved.position, bench.fetcher.memory.bufferedBytes]).toEqual([50, 0])
   })
 
   test('leaves out a partition of which enough is buffered, and does not wait for the others then', () => {
@@ -49,7 +49,7 @@ describe('the fetcher', () => {
     expect(bench.fetcher.deadline).toBe(bench.now + 500)
     // ... until there is room.
     bench.offsets()
-    expect([...bench.poll()[0]!.wanted.keys()].map(({ partition }) => partition)).toEqual([0, 1])
+    expect([...bench.poll()[0]!.wanted.keys()].map(({ partition }) => partition)).toEqual([1, 0])
   })
 
   test('an answer that comes after there is room again does not hold anything up', () => {

@@ -2,12 +2,13 @@ import { ErrorCode, ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { errorAbout, RetryPolicy } from '@millrace/client/internal'
 import type { FetchResponse, PartitionData } from '@millrace/protocol/apis/fetch'
 import { UnreadableRecordError } from '../errors.ts'
-import { BUFFERED_BYTES_MAX, BUFFERED_FETCHES_MAX } from '../limits.ts'
+import { BUFFERED_FETCHES_MAX } from '../limits.ts'
 import { BrokerFetches, type FetchCall } from './broker-fetches.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
-import { indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
+import { bytesOf, indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
+import { FetchedAnswer, FetchedMemory } from './fetched-memory.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetcherSettings extends FetchSettings {
@@ -93,6 +94,7 @@ export class Fetcher {
   }
   /** Partitions with something to hand out, in the order in which it came. */
   readonly ready: PartitionCursor[] = []
+  readonly memory: FetchedMemory
   readonly #settings: FetcherSettings
   readonly #view: ClusterView
   readonly #random: () => number
@@ -100,7 +102,6 @@ export class Fetcher {
   readonly #retryPolicy: RetryPolicy
   readonly #cursors = new Set<PartitionCursor>()
   readonly #brokers = new Map<number, BrokerFetches>()
-  #bufferedBytes = 0
   #hasRoom = false
   #deadline = Infinity
 
@@ -109,16 +110,13 @@ export class Fetcher {
     this.#view = view
     this.#random = random
     this.#observer = observer
+    this.memory = new FetchedMemory(settings)
     this.#retryPolicy = new RetryPolicy(settings.retryBackoffMs, settings.retryBackoffMaxMs)
   }
 
   /** When `poll` is next due even if nothing happens. */
   get deadline(): number {
     return this.#deadline
-  }
-
-  get bufferedBytes(): number {
-    return this.#bufferedBytes
   }
 
   add(cursor: PartitionCursor): void {
@@ -134,7 +132,7 @@ export class Fetcher {
 
   /** Drops what is buffered of a partition; it is fetched again from its position. */
   discard(cursor: PartitionCursor): void {
-    this.#bufferedBytes -= cursor.dropBuffered()
+    this.memory.drop(cursor)
     const at = this.ready.indexOf(cursor)
     if (at >= 0) this.ready.splice(at, 1)
   }
@@ -155,11 +153,9 @@ export class Fetcher {
 
   /** The partition's first chunk is at its end. */
   consumed(cursor: PartitionCursor): void {
-    const chunk = cursor.chunks.shift()!
+    const chunk = this.memory.shift(cursor)
     this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
     this.#hasRoom = true
-    cursor.bufferedBytes -= chunk.sizeInBytes
-    this.#bufferedBytes -= chunk.sizeInBytes
     // To the end of the line, so that every partition gets its turn.
     const at = this.ready.indexOf(cursor)
     if (at >= 0) this.ready.splice(at, 1)
@@ -171,6 +167,7 @@ export class Fetcher {
     this.#deadline = Infinity
     this.#hasRoom = false
     const plans = new Map<number, NodePlan>()
+    for (const cursor of this.#cursors) this.memory.settle(cursor)
     for (const cursor of this.#cursors) {
       const leadership = this.#mayFetch(cursor, now)
       if (leadership === null) continue
@@ -199,15 +196,16 @@ export class Fetcher {
     if (!call.isAside) broker.session.answered(response.sessionId)
     broker.failures = 0
     const index = indexByTopic(call.wanted)
-    const before = this.#bufferedBytes
+    const before = this.memory.bufferedBytes
+    const answer = new FetchedAnswer(bytesOf(response))
     for (const topic of response.responses) {
       const partitions = index.get(nameOrId(topic))
       for (const data of topic.partitions) {
         const cursor = partitions?.get(data.partitionIndex)
-        if (cursor !== undefined && cursor.fetch === call) this.#take(cursor, data, now)
+        if (cursor !== undefined && cursor.fetch === call) this.#take(cursor, data, answer, now)
       }
     }
-    if (call.request.maxWaitMs === 0) this.#rest(call, this.#bufferedBytes - before, now)
+    if (call.request.maxWaitMs === 0) this.#rest(call, this.memory.bufferedBytes - before, now)
     broker.ended(call)
   }
 
@@ -296,7 +294,7 @@ export class Fetcher {
 
   #isFull(cursor: PartitionCursor): boolean {
     if (cursor.bufferedBytes >= this.#settings.maxPartitionFetchBytes * BUFFERED_FETCHES_MAX) return true
-    return this.#bufferedBytes >= BUFFERED_BYTES_MAX && cursor.bufferedBytes > 0
+    return this.memory.isFull && cursor.bufferedBytes > 0
   }
 
   #targetOf(cursor: PartitionCursor, { leaderEpoch, topicId }: Leadership): FetchTarget {
@@ -317,6 +315,7 @@ export class Fetcher {
     const hasIds = targets.every((target) => target.topicId !== ZERO_UUID) && hasTopicIds(planned)
     const maxVersion = hasIds ? undefined : LAST_FETCH_VERSION_BY_NAME
     const request = fetchRequestOf(planned, this.#settings)
+    request.maxBytes = this.memory.allowance(this.#brokers.size, this.#cursors.size)
     if (isAside || hasBuffered) request.maxWaitMs = 0
     const call: FetchCall = { node, request, maxVersion, isAside, wanted }
     broker.sent(call)
@@ -328,7 +327,7 @@ export class Fetcher {
   }
 
   /** Not for a partition that was moved or given up since it was asked for. */
-  #take(cursor: PartitionCursor, data: PartitionData, now: number): void {
+  #take(cursor: PartitionCursor, data: PartitionData, answer: FetchedAnswer, now: number): void {
     if (!cursor.isActive || cursor.phase !== 'fetching') return
     if (data.errorCode !== ErrorCode.NONE) return this.#refused(cursor, data, now)
     if (data.preferredReadReplica >= 0) {
@@ -346,6 +345,7 @@ export class Fetcher {
     const chunk = new FetchedChunk(
       cursor.topic,
       cursor.partition,
+      answer,
       records,
       isCommitted && cursor.lastStableOffset >= 0 ? cursor.lastStableOffset : cursor.highWatermark,
       isCommitted ? (data.abortedTransactions ?? []) : null,
@@ -355,9 +355,9 @@ export class Fetcher {
       cursor.fetchOffset = end.offset
       cursor.fetchEpoch = end.epoch
     }
-    cursor.bufferedBytes += chunk.sizeInBytes
-    this.#bufferedBytes += chunk.sizeInBytes
-    cursor.chunks.push(chunk)
+    this.memory.add(cursor, chunk)
+    // Asked for after the others from now on (Java: PartitionStates.updateAndMoveToEnd): an answer may have no room for all of them.
+    if (this.#cursors.delete(cursor)) this.#cursors.add(cursor)
     if (cursor.chunks.length === 1) this.ready.push(cursor)
   }
 

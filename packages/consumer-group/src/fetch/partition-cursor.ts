@@ -2,6 +2,7 @@ import type { RecordBatch, RecordCursor } from '@millrace/records/internal'
 import type { ResetStrategy } from '../offsets/reset-strategy.ts'
 import type { FetchCall } from './broker-fetches.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
+import type { UnhandledChunk } from './fetched-memory.ts'
 
 /**
  * How well the position is known (Java: SubscriptionState.FetchStates). `locating`: the group's committed offset is looked for. `resetting`:
@@ -59,6 +60,8 @@ export class PartitionCursor {
   /** Fetched and not handed out yet, in order. */
   readonly chunks: FetchedChunk[] = []
   bufferedBytes = 0
+  /** Handed out to their end, with something still in hand, in order. Kept by `FetchedMemory`. */
+  readonly unhandled: UnhandledChunk[] = []
   /** The stored batch that is being read, or that was looked at and not taken yet. */
   batch: RecordBatch | null = null
   batchEpoch = -1
@@ -149,9 +152,8 @@ export class PartitionCursor {
     this.phase = 'failed'
   }
 
-  /** Forgets what is buffered, which is then fetched again; gives back how many bytes that was. */
-  dropBuffered(): number {
-    const dropped = this.bufferedBytes
+  /** Forgets what is buffered, which is then fetched again. */
+  dropBuffered(): void {
     this.#forgetFetch()
     this.fetchOffset = this.position
     this.fetchEpoch = this.positionEpoch
@@ -159,7 +161,6 @@ export class PartitionCursor {
     this.bufferedBytes = 0
     this.batch = null
     this.records = null
-    return dropped
   }
 
   /** What is on its way is not what is wanted any more. */

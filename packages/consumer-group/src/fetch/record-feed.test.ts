@@ -13,7 +13,9 @@ describe('the feed', () => {
     bench.fetch({ 0: { records: Buffer.concat([batch(0, 5), batch(10, 2), empty]) } })
     expect(cursor.fetchOffset).toBe(21)
     expect(bench.offsets()).toEqual([2, 3, 4, 10, 11])
-    expect([cursor.position, cursor.positionEpoch, cursor.bufferedBytes, bench.fetcher.bufferedBytes]).toEqual([21, -1, 0, 0])
+    expect([cursor.position, cursor.positionEpoch, cursor.bufferedBytes, bench.fetcher.memory.bufferedBytes]).toEqual([
+      21, -1, 0, 0,
+    ])
   })
 
   test('leaves out an incomplete batch at the end, and fetches on from there', () => {
@@ -41,7 +43,7 @@ describe('the feed', () => {
     bench.fetch({ 7: { records: Buffer.concat([batch(0, 3), damaged]) } })
     const read = (): unknown => bench.offsets()
     expect(read).toThrow(UnreadableRecordError)
-    expect([cursor.position, cursor.fetchOffset, bench.fetcher.bufferedBytes]).toEqual([3, 3, 0])
+    expect([cursor.position, cursor.fetchOffset, bench.fetcher.memory.bufferedBytes]).toEqual([3, 3, 0])
     bench.fetch({ 7: { records: damaged } })
     expect(read).toThrow(expect.objectContaining({ code: 'CORRUPT_MESSAGE', topic: 't', partition: 7, offset: 3 }))
     bench.fetch({ 7: { records: batch(3, 2) } })
@@ -67,7 +69,7 @@ describe('the feed', () => {
     }
     expect(read).toThrow(expect.objectContaining({ name: 'UnreadableRecordError', topic: 't', partition: 7, offset: 3 }))
     expect(seen).toEqual([0, 1, 2])
-    expect([cursor.position, cursor.fetchOffset, bench.fetcher.bufferedBytes]).toEqual([3, 3, 0])
+    expect([cursor.position, cursor.fetchOffset, bench.fetcher.memory.bufferedBytes]).toEqual([3, 3, 0])
   })
 
   test('damage to what a batch holds says where to go on behind it; another partition is read on', () => {

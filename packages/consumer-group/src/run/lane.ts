@@ -321,6 +321,7 @@ export class Lane {
     const task = this.#spare ?? new Task(this)
     const taken = this.source.next(task)
     if (taken !== true) {
+      task.forget()
       this.#spare = task
       if (taken !== false) this.loading = taken
       return null
@@ -335,6 +336,7 @@ export class Lane {
     const task = (this.#spare ??= new Task(this))
     const taken = this.source.next(task)
     if (taken !== true) {
+      task.forget()
       if (taken !== false) this.loading = taken
       return null
     }

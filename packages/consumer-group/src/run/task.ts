@@ -96,6 +96,12 @@ export class Task implements BatchContext {
     this.lane.resolve(this, record)
   }
 
+  /** There is no next item for now: the last one is not to keep the answer that it came with in memory. */
+  forget(): void {
+    this.stored = null
+    this.item = null
+  }
+
   /** For the next item. */
   reuse(): void {
     this.state = 'queued'
