@@ -33,7 +33,7 @@ export type {
   RunOptions,
   RunRecordsOptions,
 } from './run/run-options.ts'
-export type { RunOrder } from './run/lane.ts'
+export type { RunOrder } from './run/lane-settings.ts'
 export type { BatchContext, RecordContext } from './run/task.ts'
 export type { SeekPosition } from './position-calls.ts'
 export type { TopicPartition } from './topic-partition.ts'

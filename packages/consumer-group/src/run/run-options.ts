@@ -4,7 +4,7 @@ import { checkTopicName } from '../config.ts'
 import type { ConsumerRecord, ConsumerRecordHeader } from '../consumer-record.ts'
 import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
 import { RUN_CONCURRENCY_MAX, RUN_DRAIN_TIMEOUT_MS, RUN_RETRY_TOPICS_MAX } from '../limits.ts'
-import type { RunOrder } from './lane.ts'
+import type { RunOrder } from './lane-settings.ts'
 import type { BatchContext, RecordContext } from './task.ts'
 
 /** A record whose handler failed, as it goes to a retry or dead-letter topic: its bytes as they were stored. */

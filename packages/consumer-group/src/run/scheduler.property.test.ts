@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FakePartition, must, type FakeItem } from '../../test/fake-partition.ts'
-import type { RunOrder } from './lane.ts'
+import type { RunOrder } from './lane-settings.ts'
 import { Scheduler, type SchedulerHost } from './scheduler.ts'
 import { NO_CHAIN, type Task } from './task.ts'
 
