@@ -4,6 +4,7 @@ import { benchBacklog } from './consuming/backlog-bench.ts'
 import { benchConsume } from './consuming/consume-bench.ts'
 import { benchConsumeMemory } from './consuming/consume-memory-bench.ts'
 import { consumeTables } from './consuming/consume-tables.ts'
+import { socketMicrosPerByte } from './consuming/socket-floor.ts'
 import { benchEndToEnd } from './consuming/end-to-end-bench.ts'
 import { benchJavaConsume, consumeRatios, javaConsumeTable, type JavaConsumeResults } from './consuming/java-consume-bench.ts'
 import { benchRebalance } from './grouping/rebalance-bench.ts'
@@ -42,7 +43,7 @@ const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<S
     onEach(options.brokers ?? ['embedded'], 'Memory of the producer', (kind) => benchMemory(kind, options, log)),
   consume: (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'Consuming', async (kind) =>
-      consumeTables(await benchConsume(kind, options, log), kind, options.clients),
+      consumeTables(await benchConsume(kind, options, log), kind, options.clients, await socketMicrosPerByte()),
     ),
   'java-consume': javaConsumePart,
   'end-to-end': (options, log) =>

@@ -19,21 +19,27 @@ const RECORDS_PEER = 'platformatic'
 export type ConsumeResults = ReadonlyMap<Case, PerClient<ConsumeMeasurement>>
 
 /** The verdicts in one table, then all figures in one for each size, then how each client hands out. */
-export function consumeTables(results: ConsumeResults, kind: BrokerKind, clients: readonly string[]): string {
+export function consumeTables(
+  results: ConsumeResults,
+  kind: BrokerKind,
+  clients: readonly string[],
+  socketMicrosPerByte: number,
+): string {
   const sizes = [...new Set([...results.keys()].map(({ messageBytes }) => messageBytes))]
   const details = sizes.map((bytes) => {
     const ofSize = [...results].filter(([{ messageBytes }]) => messageBytes === bytes)
     return `### Consuming ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
   })
-  return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients)].join('\n\n')
+  return [verdictTable(results, kind, cpus().length, socketMicrosPerByte), VERDICT_NOTE, ...details, modes(clients)].join('\n\n')
 }
 
-export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: number): string {
+export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: number, socketMicrosPerByte: number): string {
   const head = [
     'row',
     'best peer, messages/s',
     '`batches()` ÷ it, ≥ 1.5',
     'best peer, µs',
+    'socket alone, µs',
     'codec alone, µs',
     '`batches()`, µs',
     '÷ best, ≤ 1/3',
@@ -52,6 +58,7 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
       `${thousands(rate.value)} ${rate.client}`,
       judgedUnless(limits[0]!, medianOf(own, 'messagesPerSecond') / rate.value, RATE),
       `${digits(cpu.value)} ${cpu.client}`,
+      one.compression === 'none' ? digits(socketMicrosPerByte * one.messageBytes) : '',
       one.compression === 'none' ? '' : digits(decompressMicros(one.messageBytes, one.compression, FILL_BATCH_BYTES)),
       digits(medianOf(own, 'cpuMicrosPerMessage')),
       judged(medianOf(own, 'cpuMicrosPerMessage') / cpu.value, CPU),
@@ -64,8 +71,8 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
 
 const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were; \`limit\` is of \`batches()\`
-and of \`for await\`. \`codec alone\` is what decompressing full batches costs by itself per message, which no client can do without: where it is more than a third of the
-best peer's CPU, a third is out of reach.`
+and of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
+full batches costs by itself; no client can do without. Where they are more than a third of the best peer's CPU, a third is out of reach.`
 
 function detailTable(results: readonly (readonly [Case, PerClient<ConsumeMeasurement>])[]): string {
   const head = ['codec, partitions, client', 'messages/s', 'CPU µs/message', 'client, cores', 'broker, cores', 'peak RSS MB']
