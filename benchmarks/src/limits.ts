@@ -28,6 +28,9 @@ export const IDEMPOTENT_IN_FLIGHT = 5
 /** What a consumer may fetch from one partition at a time (Java's default). */
 export const FETCH_PARTITION_BYTES = 1024 * 1024
 
+/** The same for all partitions together, for the clients that take such a limit: what serves them best (docs/decisions/0010), and Millrace's default. */
+export const FETCH_BYTES = 4 * 1024 * 1024
+
 /** Consuming: a fifth of the measured messages goes first, unmeasured: connections, group and JIT are warm by then. */
 export const WARMUP_SHARE = 0.2
 

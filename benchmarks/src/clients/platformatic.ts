@@ -7,7 +7,7 @@ import {
   ProduceAcks,
   Producer,
 } from '@platformatic/kafka'
-import { CALLS_IN_FLIGHT, FETCH_PARTITION_BYTES } from '../limits.ts'
+import { CALLS_IN_FLIGHT, FETCH_BYTES, FETCH_PARTITION_BYTES } from '../limits.ts'
 import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload } from '../workload.ts'
 
 async function openProducer(workload: ProducerWorkload, values: readonly (readonly Buffer[])[]): Promise<BenchProducer> {
@@ -34,7 +34,8 @@ async function openConsumer(
     clientId: 'bench',
     groupId: `bench-${workload.topic}-${process.pid}`,
     bootstrapBrokers: [workload.bootstrapServers],
-    maxBytes: FETCH_PARTITION_BYTES * workload.partitions,
+    maxBytes: FETCH_BYTES,
+    maxBytesPerPartition: FETCH_PARTITION_BYTES,
     highWaterMark: 50_000,
   })
   const stream = await consumer.consume({

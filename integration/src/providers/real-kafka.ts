@@ -20,18 +20,26 @@ export const realKafka: Provider = {
   start: async ({ properties = {} } = {}) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'millrace-kafka-data-'))
     const options = { dataDir, properties: { ...PROPERTIES, ...properties } }
-    let kafka = await startRealKafka(options)
+    const forget = (): void => rmSync(dataDir, { recursive: true, force: true })
+    let kafka = await startRealKafka(options).catch((error: unknown) => {
+      forget()
+      throw error
+    })
+    /** A test whose time is up leaves it as it is. */
+    let restarting: Promise<void> = Promise.resolve()
+    const restart = async (how: 'stop' | 'kill'): Promise<void> => {
+      const { ports } = kafka
+      if (how === 'kill') await kafka.kill()
+      await kafka.stop()
+      kafka = await startRealKafka({ ...options, ports })
+    }
     return {
       bootstrapServers: kafka.bootstrapServers,
-      restart: async (how) => {
-        const { ports } = kafka
-        if (how === 'kill') await kafka.kill()
-        await kafka.stop()
-        kafka = await startRealKafka({ ...options, ports })
-      },
+      restart: (how) => (restarting = restart(how)),
       stop: async () => {
+        await restarting.catch(() => {}) // who asked for it was told
         await kafka.stop()
-        rmSync(dataDir, { recursive: true, force: true })
+        forget()
       },
     }
   },

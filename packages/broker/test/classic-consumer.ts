@@ -26,6 +26,8 @@ export class ClassicConsumer {
   /** What it works on, as partition numbers. */
   owned: number[] = []
   userData: Buffer | null = null
+  /** What it assigns besides, where it leads. */
+  readonly alsoAssigned: number[] = []
   #joined: JoinGroupResponse | null = null
 
   constructor(core: BrokerCore, topic: string = 'orders', instanceId: string | null = null) {
@@ -114,6 +116,7 @@ export class ClassicConsumer {
       const partitions = Array.from({ length: count }, (_, i) => i).filter((partition) => partition % members.length === index)
       const writer = new Writer()
       writer.int16(VERSION)
+      partitions.push(...this.alsoAssigned)
       const assignedPartitions = partitions.length === 0 ? [] : [{ topic: this.topic, partitions }]
       encodeConsumerProtocolAssignment(writer, { assignedPartitions, userData: this.userData }, VERSION)
       return { memberId, assignment: writer.toBuffer() }

@@ -72,6 +72,10 @@ export function parseBrokerConfig(values: BrokerConfigValues): BrokerConfig {
   checkBounds('assignment.interval.ms', config.consumerGroupAssignmentIntervalMs, config.consumerGroupAssignmentIntervalBounds)
   checkBounds('heartbeat.interval.ms', config.consumerGroupHeartbeatIntervalMs, config.consumerGroupHeartbeatIntervalBounds)
   checkBounds('session.timeout.ms', config.consumerGroupSessionTimeoutMs, config.consumerGroupSessionTimeoutBounds)
+  if (config.consumerGroupHeartbeatIntervalMs >= config.consumerGroupSessionTimeoutMs) {
+    const less = `less than group.consumer.session.timeout.ms (${config.consumerGroupSessionTimeoutMs})`
+    throw new ConfigError("config['group.consumer.heartbeat.interval.ms']", config.consumerGroupHeartbeatIntervalMs, less)
+  }
   return config
 }
 

@@ -89,6 +89,11 @@ test.each([
     'group.consumer.heartbeat.interval.ms',
     /min\.heartbeat\.interval\.ms \(6000\)/,
   ],
+  [
+    { 'group.consumer.session.timeout.ms': 5000 },
+    'group.consumer.heartbeat.interval.ms',
+    /less than group\.consumer\.session\.timeout\.ms \(5000\)/,
+  ],
   [{ 'group.consumer.min.assignment.interval.ms': 20_000 }, 'group.consumer.min.assignment.interval.ms', /at most .* \(15000\)/],
 ] as const)('%o: the bounds of what groups may have hold for what they have by default', (values, name, allowed) => {
   const parse = (): unknown => parseBrokerConfig(values)

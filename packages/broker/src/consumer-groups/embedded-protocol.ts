@@ -27,7 +27,10 @@ export function readSubscription(metadata: Buffer): ConsumerProtocolSubscription
   })
 }
 
-/** What a classic leader gave the member; null when it cannot be read. Topics that are gone are left out. */
+/**
+ * What a classic leader gave the member; null when it cannot be read. What is not there is left out: topics that are gone and, other than in Kafka, numbers of
+ * partitions that a topic does not have, as a leader may write any.
+ */
 export function readAssignment(bytes: Buffer, topics: TopicsView): Assignment | typeof HAS_USER_DATA | null {
   if (bytes.length === 0) return new Map()
   const assignment = readOrNull(() => {
@@ -41,8 +44,10 @@ export function readAssignment(bytes: Buffer, topics: TopicsView): Assignment | 
   if (assignment.userData !== null && assignment.userData.length > 0) return HAS_USER_DATA
   const partitions = new Map<string, Set<number>>()
   for (const { topic, partitions: indexes } of assignment.assignedPartitions) {
-    const id = topics.byName(topic)?.id
-    if (id !== undefined) partitions.set(id, new Set(indexes))
+    const known = topics.byName(topic)
+    if (known === undefined) continue
+    const there = indexes.filter((index) => index >= 0 && index < known.partitions.length)
+    if (there.length > 0) partitions.set(known.id, new Set(there))
   }
   return partitions
 }

@@ -165,6 +165,25 @@ describe('a classic group that a member of the consumer protocol joins', () => {
     expect(a.heartbeat()).toBe(0)
   })
 
+  test('comes without the partitions that its leader assigned and the topic does not have, also after a restart', () => {
+    const storage = new MemoryStorage()
+    const broker = brokerWithTopic({}, storage)
+    const [a] = stableClassicGroup(broker.core, 1) as [ClassicConsumer]
+    a.alsoAssigned.push(4, -1, 2 ** 31 - 1)
+    expect(a.join()()?.errorCode).toBe(0)
+    expect(a.sync()()?.errorCode).toBe(0)
+    expect(a.owned).toEqual([0, 1, 2, 3, 4, -1, 2 ** 31 - 1])
+    const b = new ConsumerGroupMember(broker.core, 'b')
+    expect(b.join().errorCode).toBe(0)
+    const held = [...consumerGroup(broker.core).members.get(a.id)!.assigned.values()].map((partitions) => [...partitions.keys()])
+    expect(held).toEqual([[0, 1, 2, 3]])
+    settle([a], [b])
+    expect(sorted([a], [b])).toEqual([0, 1, 2, 3])
+    const before = stateOf(consumerGroup(broker.core))
+    broker.core.abandon()
+    expect(stateOf(consumerGroup(startBroker({ storage }).core))).toEqual(before)
+  })
+
   test('is what it was when the disk is full, and its members do not notice', () => {
     const state = { full: false }
     const broker = brokerWithTopic({}, new FaultyStorage(new MemoryStorage(), () => (state.full ? 'error' : 'none')))
