@@ -12,19 +12,25 @@ export async function endToEndLoad(client: BenchClient, workload: EndToEndWorklo
   const total = workload.warmupMessages + workload.messages
   const sentAt = new Float64Array(total)
   const times = new Float64Array(total)
+  const first = Promise.withResolvers<void>()
   const done = Promise.withResolvers<void>()
   let received = 0
   const consumer = await client.openConsumer(workload, (count) => {
     const now = performance.now()
     for (const until = received + count; received < until; received++) times[received] = now - sentAt[received]!
+    first.resolve()
     if (received === total) done.resolve()
     else if (received > total) done.reject(new Error(`${received} of ${total} messages were received`))
   })
   const producer = await client.openProducer(workload, chunksOf(workload.messageBytes))
+  // The consumer is in its group, and at work, once it has one.
+  sentAt[0] = performance.now()
+  await producer.sendOne()
+  await first.promise
   const begin = performance.now()
-  let sent = 0
+  let sent = 1
   const ticking = setInterval(() => {
-    const due = Math.min(total, Math.floor(((performance.now() - begin) * workload.messagesPerSecond) / 1000))
+    const due = Math.min(total, 1 + Math.floor(((performance.now() - begin) * workload.messagesPerSecond) / 1000))
     while (sent < due) {
       sentAt[sent++] = performance.now()
       producer.sendOne().catch(done.reject)

@@ -70,7 +70,7 @@ export async function startNodes(
   for (let attempt = 1; ; attempt++) {
     const nodes = make(await choosePorts())
     try {
-      await Promise.all(nodes.map((node) => node.start()))
+      await allStarted(nodes)
       await Promise.all(nodes.map((node) => node.untilServing(nodes.length)))
       return nodes
     } catch (error) {
@@ -79,4 +79,11 @@ export async function startNodes(
       if (!taken || attempt === KAFKA_PORT_ATTEMPTS) throw error
     }
   }
+}
+
+/** Waits for all, so that none is still on its way when the others are stopped for the one that failed. */
+async function allStarted(nodes: readonly KafkaNode[]): Promise<void> {
+  const outcomes = await Promise.allSettled(nodes.map((node) => node.start()))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
