@@ -8,7 +8,7 @@ import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSett
 import { bytesOf, indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
-import { FetchedAnswer, FetchedMemory } from './fetched-memory.ts'
+import { FetchedMemory, type FetchedAnswer } from './fetched-memory.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetcherSettings extends FetchSettings {
@@ -197,7 +197,7 @@ export class Fetcher {
     broker.failures = 0
     const index = indexByTopic(call.wanted)
     const before = this.memory.bufferedBytes
-    const answer = new FetchedAnswer(bytesOf(response))
+    const answer = this.memory.answered(bytesOf(response))
     for (const topic of response.responses) {
       const partitions = index.get(nameOrId(topic))
       for (const data of topic.partitions) {
@@ -342,11 +342,12 @@ export class Fetcher {
     const end = endOfChunk(records)
     if (end.offset < 0 && !end.isDamaged) return
     const isCommitted = this.#settings.isolationLevel === 'read_committed'
+    const share = answer.share(records)
     const chunk = new FetchedChunk(
       cursor.topic,
       cursor.partition,
-      answer,
-      records,
+      share.answer,
+      share.records,
       isCommitted && cursor.lastStableOffset >= 0 ? cursor.lastStableOffset : cursor.highWatermark,
       isCommitted ? (data.abortedTransactions ?? []) : null,
       this.#settings.checkCrcs,
