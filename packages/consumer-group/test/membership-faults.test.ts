@@ -105,6 +105,21 @@ describe.each(PROTOCOLS)('a member (%s)', (protocol) => {
     },
   )
 
+  test.runIf(protocol === 'classic')(
+    'that closes while it is given its first name leaves, and the group does not wait for it',
+    async () => {
+      const topic = await newTopic()
+      await using zero = member(protocol, topic)
+      await until(() => zero.seen.length === RECORDS)
+      const fault = broker.faults.add({ api: 'JoinGroup', group: topic, answer: { delayMs: 100 } })
+      const one = member(protocol, topic, { sessionTimeoutMs: 300_000 })
+      await fault.hit(1)
+      await one.close()
+      await using two = member(protocol, topic)
+      await until(() => two.consumer.assignment.length === 2)
+    },
+  )
+
   test.each(['GROUP_AUTHORIZATION_FAILED', 'FENCED_INSTANCE_ID'])('stops with %s, which names the group', async (error) => {
     const topic = await newTopic()
     const one = member(protocol, topic)
