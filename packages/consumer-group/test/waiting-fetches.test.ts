@@ -96,6 +96,7 @@ describe('a fetch that waits at the broker keeps nothing waiting that', () => {
     await until(() => read[0] === 10)
     consumer.stop()
     await run
+    expect(read).toEqual([10, 3])
   })
 
   test('is resumed', async () => {
