@@ -1,4 +1,4 @@
-import { integerOption, oneOfOption } from '@millrace/client/internal'
+import { integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { LeaveOperation } from './membership/membership.ts'
 
 export interface ConsumerCloseOptions {
@@ -18,10 +18,13 @@ interface CloseConfig {
   readonly timeoutMs: number | undefined
 }
 
+const OPTION_NAMES = ['groupMembershipOperation', 'timeoutMs']
+
 const OPERATIONS: readonly LeaveOperation[] = ['default', 'leave', 'remain']
 
 /** @throws {ConfigError} */
 export function closeOptions(options: ConsumerCloseOptions): CloseConfig {
+  refuseUnknownOptions(options, OPTION_NAMES)
   return {
     groupMembershipOperation: oneOfOption(options, 'groupMembershipOperation', OPERATIONS, 'default'),
     timeoutMs: options.timeoutMs === undefined ? undefined : integerOption(options, 'timeoutMs', 0, 0),

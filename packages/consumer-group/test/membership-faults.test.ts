@@ -199,3 +199,17 @@ test('a broker without KIP-848 is told from a failure', async () => {
   expect(String(one.error)).toMatch(/KIP-848.*groupProtocol 'classic'/)
   await one.close()
 })
+
+// Under KIP-848 members name themselves.
+test('a member of the classic protocol that closes while it is given its first name leaves, and the group does not wait for it', async () => {
+  const topic = await newTopic()
+  await using zero = member('classic', topic)
+  await until(() => zero.seen.length === RECORDS)
+  const fault = broker.faults.add({ api: 'JoinGroup', group: topic, answer: { delayMs: 100 } })
+  const one = member('classic', topic, { sessionTimeoutMs: 300_000 })
+  await fault.hit(1)
+  await one.close()
+  await using two = member('classic', topic)
+  await until(() => two.consumer.assignment.length === 2)
+  expect([zero.error, one.error, two.error]).toEqual([null, null, null])
+})

@@ -455,6 +455,21 @@ describe('commits', () => {
     expect(await bench.committed('overtaken', topic)).toEqual([3])
   })
 
+  test('that waits for its turn when the application seeks back does not keep the next one from going back either', async () => {
+    for (const what of ['all that was handled', 'an offset']) {
+      const topic = await bench.topic(1, 10)
+      await using consumer = bench.consumer({ groupId: topic, topics: [topic], enableAutoCommit: false })
+      await take(consumer, 8)
+      const first = consumer.commit([{ topic, partition: 0, offset: 1 }])
+      const second = what === 'an offset' ? consumer.commit([{ topic, partition: 0, offset: 8 }]) : consumer.commit()
+      consumer.seek({ topic, partition: 0 }, 3)
+      await Promise.all([first, second])
+      expect(await bench.committed(topic, topic)).toEqual([8])
+      await consumer.commit()
+      expect([what, await bench.committed(topic, topic)]).toEqual([what, [3]])
+    }
+  })
+
   test('asked for one after another without waiting leave in that order', async () => {
     const topic = await bench.topic(1, 1)
     await using consumer = bench.consumer({ groupId: 'ordered', topics: [topic], enableAutoCommit: false })

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Admin } from '@millrace/admin'
 import { Broker } from '@millrace/broker'
-import { nodeEnvironment, type Clock } from '@millrace/client/internal'
+import { MAX_TIMER_MS, nodeEnvironment, type Clock } from '@millrace/client/internal'
 import { Consumer, type ConsumerEvents, type ConsumerRecord, type RecordCopy } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
 import { KafkaError } from '@millrace/protocol'
-import { TestBench } from './bench.ts'
+import { TestBench, until } from './bench.ts'
 
 let bench: TestBench
 let groups = 0
@@ -225,4 +225,26 @@ test('a copy that cannot be stored is tried again, and then stops the run; the r
   }
   await consumer.run({ ...options, producer: { send: flaky } })
   expect((await bench.committed(groupId, topic))[0]).toBeGreaterThanOrEqual(2)
+})
+
+test('a record that says to be due in thousands of years is waited for in as long pieces as there are timers', async () => {
+  const [topic, retryTopic] = [await bench.topic(1), await bench.topic(1)]
+  const dueAt = Buffer.from('001fffffffffffff', 'hex')
+  await bench.producer.send({ topic: retryTopic, value: 'late', headers: [['retry_topic-backoff-timestamp', dueAt]] })
+  const delays: number[] = []
+  const { clock } = nodeEnvironment
+  const after: Clock['after'] = (delayMs, action) => {
+    delays.push(delayMs)
+    return clock.after(delayMs, action)
+  }
+  const { bootstrapServers } = bench.broker
+  await using consumer = new Consumer(
+    { bootstrapServers, groupId: newGroup(), topics: [topic], autoOffsetReset: 'earliest' },
+    { ...nodeEnvironment, clock: { now: clock.now, after } },
+  )
+  const run = consumer.run({ eachRecord: () => {}, retryTopics: [{ topic: retryTopic, delayMs: 1 }], producer: bench.producer })
+  await until(() => delays.some((delayMs) => delayMs >= MAX_TIMER_MS))
+  expect(Math.max(...delays)).toBe(MAX_TIMER_MS)
+  consumer.stop()
+  await run
 })

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeEnvironment, type Clock, type Timer } from '@millrace/client/internal'
 import {
+  Consumer,
   HandlerError,
   RecordCopyError,
   type BatchContext,
@@ -57,6 +59,32 @@ class Gates {
     let gate = this.#gates.get(name)
     if (gate === undefined) this.#gates.set(name, (gate = Promise.withResolvers<void>()))
     return gate
+  }
+}
+
+/** The machine's clock, but for timers of a second or more, which wait to be told of time that has passed. */
+class HeldClock implements Clock {
+  #aheadMs = 0
+  readonly #held = new Set<{ readonly at: number; readonly action: () => void }>()
+
+  now(): number {
+    return nodeEnvironment.clock.now() + this.#aheadMs
+  }
+
+  after(delayMs: number, action: () => void): Timer {
+    if (delayMs < 1_000) return nodeEnvironment.clock.after(delayMs, action)
+    const timer = { at: this.now() + delayMs, action }
+    this.#held.add(timer)
+    return { cancel: () => this.#held.delete(timer) }
+  }
+
+  advance(delayMs: number): void {
+    this.#aheadMs += delayMs
+    for (const timer of this.#held) {
+      if (timer.at > this.now()) continue
+      this.#held.delete(timer)
+      timer.action()
+    }
   }
 }
 
@@ -784,6 +812,8 @@ describe('the end', () => {
     const groupId = newGroup()
     const consumer = bench.consumer({ groupId, topics: [topic] })
     await expect(consumer.close({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'timeoutMs' })
+    await expect(consumer.close({ timeout: 20 } as object)).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'timeout' })
+    await expect(consumer.close(null as never)).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'options' })
     const abandoned: Array<ConsumerEvents['handlerStuck']> = []
     consumer.on('handlerStuck', (event) => abandoned.push(event))
     let signal: AbortSignal | null = null
@@ -800,6 +830,25 @@ describe('the end', () => {
     expect(signal!.aborted).toBe(true)
     expect(abandoned).toMatchObject([{ topic, partition: 0, offset: 1, isAbandoned: true }])
     expect(await bench.committed(groupId, topic)).toEqual([1])
+  })
+
+  test('close gives handlers no more time than the run that is ending has left', async () => {
+    const topic = await bench.topic(1, 1)
+    const clock = new HeldClock()
+    const { bootstrapServers } = bench.broker
+    const options = { bootstrapServers, groupId: newGroup(), topics: [topic], autoOffsetReset: 'earliest' } as const
+    await using consumer = new Consumer(options, { ...nodeEnvironment, clock })
+    const gates = new Gates()
+    const run = consumer.run({ eachRecord: gates.handle, drainTimeoutMs: 8_000 })
+    await until(() => gates.began.length === 1)
+    consumer.stop()
+    clock.advance(6_000)
+    const closed = consumer.close({ timeoutMs: 7_000 })
+    expect(gates.contexts.get('0:0')!.signal.aborted).toBe(false)
+    clock.advance(2_000)
+    await run
+    await closed
+    expect(gates.contexts.get('0:0')!.signal.aborted).toBe(true)
   })
 
   test('one way to consume at a time', async () => {

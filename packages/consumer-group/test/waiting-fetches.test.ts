@@ -68,6 +68,37 @@ describe('a fetch that waits at the broker keeps nothing waiting that', () => {
     expect(await take(consumer, 5)).toEqual(range(0, 5))
   })
 
+  test('is read slowly, and waits where what is produced beside that is to be had at once', async () => {
+    const topic = await bench.topic(2)
+    const value = Buffer.alloc(1_000)
+    for (const _ of range(0, 10)) await bench.producer.send({ topic, partition: 0, value })
+    await using consumer = bench.consumer({ clientId: 'slow', fetchMaxWaitMs: FETCH_MAX_WAIT_MS, maxPartitionFetchBytes: 1_000 })
+    consumer.assign([
+      { topic, partition: 0 },
+      { topic, partition: 1 },
+    ])
+    let isStuck = true
+    const read = [0, 0]
+    const run = consumer.run({
+      concurrency: 2,
+      eachRecord: async ({ partition }) => {
+        await until(() => partition === 1 || !isStuck)
+        read[partition]!++
+      },
+    })
+    for (const count of [1, 2, 3]) {
+      await untilParked('slow', topic)
+      await bench.producer.send({ topic, partition: 1, value })
+      await until(() => read[1] === count)
+    }
+    await untilParked('slow', topic)
+    isStuck = false
+    await until(() => read[0] === 10)
+    consumer.stop()
+    await run
+    expect(read).toEqual([10, 3])
+  })
+
   test('is resumed', async () => {
     const topic = await bench.topic(1, 5)
     const { consumer, empty } = await waiting('resumed')

@@ -125,12 +125,12 @@ export class ClientSession<Owner> {
     this.#queue = this.#queue.filter((queued) => queued !== request)
   }
 
-  /** The memory of `chunk` may be used again afterwards. */
   /** Where the next bytes would be best read into; null when that makes no difference. */
   get room(): Buffer | null {
     return this.#splitter.room
   }
 
+  /** The memory of `chunk` may be used again afterwards, unless it is of `room`. */
   received(chunk: Buffer, now: number): void {
     if (this.#state === 'closed' || this.#state === 'connecting') return
     const firstBytes = this.#hasReceived ? null : chunk

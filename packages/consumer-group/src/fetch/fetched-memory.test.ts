@@ -104,6 +104,42 @@ describe('what is asked for', () => {
     bench.cursor(9)
     expect(bench.poll()[0]!.request.maxBytes).toBe(Math.floor(BUFFERED_BYTES_MAX / 9))
   })
+
+  test('is bounded over all brokers, however much one fetch of one partition may bring', () => {
+    const bench = new FetchBench({ fetchMaxBytes: 52_428_800, maxPartitionFetchBytes: 32 * MIB })
+    bench.cursor(0)
+    new Broker(bench, large).answer(bench.poll()[0]!)
+    // Once to learn of the brokers.
+    const rounds = [0, 1].map((round) => {
+      let asked = 0
+      for (bench.leader = 2; bench.leader <= 20; bench.leader++) {
+        bench.cursor(round * 100 + bench.leader)
+        const [call] = bench.poll()
+        asked += call!.request.maxBytes
+        bench.answer(call!, {})
+      }
+      return asked
+    })
+    expect(bench.fetcher.memory.isFull).toBe(false)
+    expect(rounds[1]).toBeLessThanOrEqual(BUFFERED_BYTES_MAX)
+  })
+})
+
+test('a partition with a record in hand for long, and few others, holds little of what comes for its neighbour meanwhile', () => {
+  const bench = new FetchBench({ fetchMaxBytes: 4 * MIB, maxPartitionFetchBytes: MIB, checkCrcs: false })
+  const [trickle, flood] = [bench.cursor(0), bench.cursor(1)]
+  for (let step = 0; step < 300; step++) {
+    const records = Buffer.from(large)
+    patchBaseOffset(records, 0, flood.fetchOffset)
+    bench.fetch({ 0: { records: batch(trickle.fetchOffset, 1) }, 1: { records } })
+    while (bench.feed.nextRecordOf(trickle) !== null);
+    readAll(bench, flood)
+    expect(bench.fetcher.memory.heldBytes).toBeLessThanOrEqual(BUFFERED_BYTES_MAX + MIB)
+  }
+  expect([trickle.inHandFrom, trickle.position, flood.position]).toEqual([0, 300, 300])
+  inHand.release(trickle)
+  bench.poll()
+  expect([bench.fetcher.memory.heldBytes, bench.fetcher.memory.bufferedBytes]).toEqual([0, 0])
 })
 
 /** Partitions whose handler never comes back, that are paused, or that nobody reads must neither fill the memory nor starve others. */

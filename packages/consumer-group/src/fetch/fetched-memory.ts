@@ -8,9 +8,20 @@ export class FetchedAnswer {
   readonly sizeInBytes: number
   /** Chunks of it that hold it. */
   holders = 0
+  /** There was no room for it when it came: each chunk has memory of its own. */
+  readonly #isDivided: boolean
 
-  constructor(sizeInBytes: number) {
+  constructor(sizeInBytes: number, isDivided = false) {
     this.sizeInBytes = sizeInBytes
+    this.#isDivided = isDivided
+  }
+
+  /** What a chunk of these records, which are of this answer, is to be made of. */
+  share(records: Buffer): { readonly answer: FetchedAnswer; readonly records: Buffer } {
+    if (!this.#isDivided || records.length === this.sizeInBytes) return { answer: this, records }
+    const copy = Buffer.allocUnsafeSlow(records.length)
+    records.copy(copy)
+    return { answer: new FetchedAnswer(copy.length), records: copy }
   }
 }
 
@@ -25,8 +36,8 @@ export interface UnhandledChunk {
  * everything of it was handled, or dropped: what the application keeps for longer is its own.
  *
  * At most `BUFFERED_BYTES_MAX` is held, and as much again: when there is no room for a fetch of one partition, only partitions of which nothing is buffered are
- * fetched, each for its part of `BUFFERED_BYTES_MAX`, so that none starves, whatever others hold. (A batch that is larger than what is asked for comes
- * nevertheless, KIP-74.)
+ * fetched, each for its part of `BUFFERED_BYTES_MAX`, so that none starves, whatever others hold. What comes then is divided: a partition with a record in hand for long,
+ * and few new ones beside others with many, would else hold one answer for each of its records. (A batch that is larger than what is asked for comes nevertheless, KIP-74.)
  */
 export class FetchedMemory {
   readonly #settings: FetchSettings
@@ -53,6 +64,11 @@ export class FetchedMemory {
     return BUFFERED_BYTES_MAX - this.#heldBytes < Math.min(maxPartitionFetchBytes, fetchMaxBytes, FETCH_ROOM_BYTES_MAX)
   }
 
+  /** Something came, of so many bytes in all. */
+  answered(sizeInBytes: number): FetchedAnswer {
+    return new FetchedAnswer(sizeInBytes, this.isFull)
+  }
+
   /** How many bytes to ask one of so many brokers for, with so many partitions to be fetched in all. */
   allowance(brokers: number, partitions: number): number {
     const { fetchMaxBytes, maxPartitionFetchBytes } = this.#settings
@@ -61,10 +77,12 @@ export class FetchedMemory {
       return Math.min(share, maxPartitionFetchBytes, fetchMaxBytes)
     }
     const share = Math.floor((BUFFERED_BYTES_MAX - this.#heldBytes) / brokers)
-    return Math.min(Math.max(share, Math.min(maxPartitionFetchBytes, FETCH_ROOM_BYTES_MAX)), fetchMaxBytes)
+    // Requests for less than one partition may bring cost more than they are worth; but all brokers may answer at once.
+    const least = Math.min(maxPartitionFetchBytes, FETCH_ROOM_BYTES_MAX, Math.floor(BUFFERED_BYTES_MAX / brokers))
+    return Math.min(Math.max(share, least), fetchMaxBytes)
   }
 
-  /** Something came. */
+  /** A chunk of it is buffered. */
   add(cursor: PartitionCursor, chunk: FetchedChunk): void {
     cursor.chunks.push(chunk)
     cursor.bufferedBytes += chunk.sizeInBytes

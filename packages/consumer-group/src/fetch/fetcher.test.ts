@@ -31,7 +31,7 @@ describe('the fetcher', () => {
     expect([moved.position, bench.fetcher.memory.bufferedBytes]).toEqual([50, 0])
   })
 
-  test('leaves out a partition of which enough is buffered, and does not wait for the others then', () => {
+  test('leaves out a partition of which enough is buffered, and waits for the others only when they have nothing', () => {
     const bench = new FetchBench({ maxPartitionFetchBytes: 200 })
     const cursor = bench.cursor(0)
     bench.cursor(1)
@@ -45,11 +45,15 @@ describe('the fetcher', () => {
     expect([...call!.wanted.keys()].map(({ partition }) => partition)).toEqual([1])
     bench.answer(call!, {})
     // Nothing for it, so no asking again and again while the buffer stays full ...
+    const [waiting] = bench.poll()
+    expect([waiting!.isAside, waiting!.request.maxWaitMs]).toEqual([false, 500])
+    expect([...waiting!.wanted.keys()].map(({ partition }) => partition)).toEqual([1])
     expect(bench.poll()).toEqual([])
-    expect(bench.fetcher.deadline).toBe(bench.now + 500)
-    // ... until there is room.
+    // ... and once there is room, that is not for the other one to wait for.
     bench.offsets()
-    expect([...bench.poll()[0]!.wanted.keys()].map(({ partition }) => partition)).toEqual([1, 0])
+    const [aside] = bench.poll()
+    expect([aside!.isAside, aside!.request.maxWaitMs]).toEqual([true, 0])
+    expect([...aside!.wanted.keys()].map(({ partition }) => partition)).toEqual([0])
   })
 
   test('an answer that comes after there is room again does not hold anything up', () => {

@@ -8,7 +8,7 @@ import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSett
 import { bytesOf, indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
 import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
-import { FetchedAnswer, FetchedMemory } from './fetched-memory.ts'
+import { FetchedMemory, type FetchedAnswer } from './fetched-memory.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetcherSettings extends FetchSettings {
@@ -59,8 +59,8 @@ interface NodePlan {
   readonly wanted: Map<PartitionCursor, FetchTarget>
   /** Whether a partition of the broker is left out because enough of it is buffered. */
   hasBuffered: boolean
-  /** When the first of `wanted` may have something that it had not when it was asked last; 0 for now. */
-  newsAt: number
+  /** Whether one of `wanted` may have something: it was not asked just now, without waiting, and had nothing. */
+  hasNews: boolean
 }
 
 /** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
@@ -172,13 +172,13 @@ export class Fetcher {
       const leadership = this.#mayFetch(cursor, now)
       if (leadership === null) continue
       let plan = plans.get(leadership.node)
-      if (plan === undefined) plans.set(leadership.node, (plan = { wanted: new Map(), hasBuffered: false, newsAt: Infinity }))
+      if (plan === undefined) plans.set(leadership.node, (plan = { wanted: new Map(), hasBuffered: false, hasNews: false }))
       if (this.#isFull(cursor)) {
         plan.hasBuffered = true
         continue
       }
       plan.wanted.set(cursor, this.#targetOf(cursor, leadership))
-      plan.newsAt = Math.min(plan.newsAt, cursor.hadNothing(leadership.node, now) ? cursor.nothingUntil : 0)
+      plan.hasNews ||= !cursor.hadNothing(leadership.node, now)
     }
     for (const [node, plan] of plans) if (plan.wanted.size > 0) this.#fetch(node, plan)
   }
@@ -197,7 +197,7 @@ export class Fetcher {
     broker.failures = 0
     const index = indexByTopic(call.wanted)
     const before = this.memory.bufferedBytes
-    const answer = new FetchedAnswer(bytesOf(response))
+    const answer = this.memory.answered(bytesOf(response))
     for (const topic of response.responses) {
       const partitions = index.get(nameOrId(topic))
       for (const data of topic.partitions) {
@@ -302,21 +302,17 @@ export class Fetcher {
     return { topic, topicId, partition, fetchOffset, leaderEpoch, maxBytes: this.#settings.maxPartitionFetchBytes }
   }
 
-  #fetch(node: number, { wanted, hasBuffered, newsAt }: NodePlan): void {
+  #fetch(node: number, { wanted, hasBuffered, hasNews }: NodePlan): void {
     const broker = this.#broker(node)
     const isAside = broker.isWaiting
-    // A fetch that waits would keep what is buffered from being fetched once there is room; one that does not is not to be repeated for nothing.
-    if (!isAside && hasBuffered && newsAt > 0) {
-      this.#deadline = Math.min(this.#deadline, newsAt)
-      return
-    }
     const targets = [...wanted.values()]
     const planned = isAside ? sessionless(targets) : broker.session.plan(targets)
     const hasIds = targets.every((target) => target.topicId !== ZERO_UUID) && hasTopicIds(planned)
     const maxVersion = hasIds ? undefined : LAST_FETCH_VERSION_BY_NAME
     const request = fetchRequestOf(planned, this.#settings)
     request.maxBytes = this.memory.allowance(this.#brokers.size, this.#cursors.size)
-    if (isAside || hasBuffered) request.maxWaitMs = 0
+    // What is buffered is better asked for together with the rest, once there is room. But where nothing is to be had, whatever comes is waited for, and that is asked for aside.
+    if (isAside || (hasBuffered && hasNews)) request.maxWaitMs = 0
     const call: FetchCall = { node, request, maxVersion, isAside, wanted }
     broker.sent(call)
     this.effects.calls.push(call)
@@ -342,11 +338,12 @@ export class Fetcher {
     const end = endOfChunk(records)
     if (end.offset < 0 && !end.isDamaged) return
     const isCommitted = this.#settings.isolationLevel === 'read_committed'
+    const share = answer.share(records)
     const chunk = new FetchedChunk(
       cursor.topic,
       cursor.partition,
-      answer,
-      records,
+      share.answer,
+      share.records,
       isCommitted && cursor.lastStableOffset >= 0 ? cursor.lastStableOffset : cursor.highWatermark,
       isCommitted ? (data.abortedTransactions ?? []) : null,
       this.#settings.checkCrcs,

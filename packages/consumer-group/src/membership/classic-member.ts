@@ -68,6 +68,10 @@ export class ClassicMember {
     return this.#state
   }
 
+  get isStatic(): boolean {
+    return this.#config.groupInstanceId !== null
+  }
+
   get identity(): MemberIdentity {
     return { memberId: this.#memberId, generationId: this.#generationId }
   }

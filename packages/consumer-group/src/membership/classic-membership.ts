@@ -10,7 +10,7 @@ import { LEAVE_TIMEOUT_MS } from '../limits.ts'
 import type { ClassicMember } from './classic-member.ts'
 import type { MemberState } from './classic-states.ts'
 import { CoordinatorLink, type GroupObserver } from './coordinator-link.ts'
-import { releaseInTime, type Handover } from './handover.ts'
+import { inTime, releaseInTime, type Handover } from './handover.ts'
 import type { MemberEffect } from './member-effects.ts'
 import type {
   LeaveOperation,
@@ -66,6 +66,8 @@ export class ClassicMembership implements Membership {
   /** The leave that is on its way, for `leave` to wait for. */
   #leaving: Promise<void> = Promise.resolve()
   #isLeaving = false
+  /** The JoinGroup that is on its way. */
+  #joining: Promise<void> = Promise.resolve()
   /** Whether a JoinGroup or SyncGroup holds up the connection until the group is complete. */
   #exchanges = 0
   readonly #endWatch: () => void
@@ -132,10 +134,21 @@ export class ClassicMembership implements Membership {
   async leave(reason: string, operation: LeaveOperation = 'default'): Promise<void> {
     this.#isLeaving = true
     this.#over()
-    await releaseInTime(this.#handover, this.#cluster.environment.clock)
+    const { clock } = this.#cluster.environment
+    await releaseInTime(this.#handover, clock)
+    await inTime(this.#named(operation), LEAVE_TIMEOUT_MS, clock)
     this.#member.leave(reason, operation)
     this.#perform()
     await this.#leaving
+  }
+
+  /**
+   * Who asks to join for the first time is given a name (KIP-394), at once, and the others wait for whoever has it: without it nobody could take that back, and the group would
+   * wait until the session ends.
+   */
+  async #named(operation: LeaveOperation): Promise<void> {
+    const { state, identity, isStatic } = this.#member
+    if (state === 'joining' && identity.memberId === '' && !isStatic && operation !== 'remain') await this.#joining
   }
 
   #over(): void {
@@ -174,13 +187,18 @@ export class ClassicMembership implements Membership {
     if (this.#isLeaving && OF_A_REBALANCE.has(effect.kind)) return
     switch (effect.kind) {
       case 'join':
-        return this.#exchange('join', joinGroupApi, effect, (serial, response, now) => member.joinAnswered(serial, response, now))
+        this.#joining = this.#exchange('join', joinGroupApi, effect, (serial, response, now) =>
+          member.joinAnswered(serial, response, now),
+        )
+        return
       case 'sync':
-        return this.#exchange('sync', syncGroupApi, effect, (serial, response, now) => member.syncAnswered(serial, response, now))
+        void this.#exchange('sync', syncGroupApi, effect, (serial, response, now) => member.syncAnswered(serial, response, now))
+        return
       case 'heartbeat':
-        return this.#ask('heartbeat', heartbeatApi, effect, (serial, response, now) =>
+        void this.#ask('heartbeat', heartbeatApi, effect, (serial, response, now) =>
           member.heartbeatAnswered(serial, response, now),
         )
+        return
       case 'leave': {
         const role = this.#exchanges > 0 ? LEAVE_ROLE : GROUP_ROLE
         this.#leaving = this.#link.request(leaveGroupApi, effect.request, LEAVE_TIMEOUT_MS, role).then(noop, noop)
@@ -214,9 +232,9 @@ export class ClassicMembership implements Membership {
     api: Api<Request, Response>,
     effect: { readonly serial: number; readonly request: Request; readonly timeoutMs: number },
     answered: (serial: number, response: Response, now: number) => void,
-  ): void {
+  ): Promise<void> {
     this.#exchanges++
-    this.#ask(
+    return this.#ask(
       kind,
       api,
       effect,
@@ -231,8 +249,8 @@ export class ClassicMembership implements Membership {
     effect: { readonly serial: number; readonly request: Request; readonly timeoutMs?: number },
     answered: (serial: number, response: Response, now: number) => void,
     ended: () => void = noop,
-  ): void {
-    this.#link.request(api, effect.request, effect.timeoutMs, GROUP_ROLE).then(
+  ): Promise<void> {
+    return this.#link.request(api, effect.request, effect.timeoutMs, GROUP_ROLE).then(
       (response) => {
         ended()
         this.#guard(() => answered(effect.serial, response, this.#now()))

@@ -110,9 +110,14 @@ export class Handover {
 
 /** As `release`, for as long as `close` may take: what the listener is at then is not waited for. */
 export function releaseInTime(handover: Handover, clock: Clock): Promise<void> {
+  return inTime(handover.release(), CLOSE_LISTENER_TIMEOUT_MS, clock)
+}
+
+/** Resolves when `wait` does, which does not reject, or so much later. */
+export function inTime(wait: Promise<void>, limitMs: number, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.after(CLOSE_LISTENER_TIMEOUT_MS, resolve)
-    void handover.release().then(() => {
+    const timer = clock.after(limitMs, resolve)
+    void wait.then(() => {
       timer.cancel()
       resolve()
     })

@@ -38,6 +38,11 @@ interface Chosen {
   readonly metadata: string
 }
 
+/** As it was when the commit was asked for. */
+interface Asked extends Chosen {
+  readonly serial: number
+}
+
 const NOT_A_MEMBER: MemberIdentity = { memberId: '', generationId: -1 }
 
 /** Commits what was handled, and nothing that was not: one commit at a time, so that an older one never overtakes a newer. */
@@ -76,10 +81,10 @@ export class Committer {
    */
   commitHandled(cursors: Iterable<PartitionCursor>): Promise<void> {
     // What is handled while other commits go first is theirs to come: commits of single records that were asked for meanwhile must not lie behind this one.
-    const handled: Chosen[] = []
+    const handled: Asked[] = []
     for (const cursor of cursors) {
-      const { handledOffset: offset, handledEpoch: leaderEpoch } = cursor
-      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '' })
+      const { handledOffset: offset, handledEpoch: leaderEpoch, serial } = cursor
+      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '', serial })
     }
     return this.#next(() => handled.filter(({ cursor, offset }) => !cursor.isGone && offset > cursor.committed))
   }
@@ -95,20 +100,20 @@ export class Committer {
 
   /** Exactly these. @throws {CommitError}, or {KafkaError} NOT_ASSIGNED for what is given up before its turn, as a rejection */
   commitOffsets(offsets: readonly Chosen[]): Promise<void> {
-    return this.#next(() => offsets)
+    const asked = offsets.map((one) => ({ ...one, serial: one.cursor.serial }))
+    return this.#next(() => asked)
   }
 
-  #next(choose: () => readonly Chosen[]): Promise<void> {
+  #next(choose: () => readonly Asked[]): Promise<void> {
     const commit = this.#last.then(() => this.#commit(choose()))
     this.#last = commit.catch(() => {})
     return commit
   }
 
-  async #commit(chosen: readonly Chosen[]): Promise<void> {
+  async #commit(chosen: readonly Asked[]): Promise<void> {
     if (chosen.length === 0) return
     const { clock } = this.#cluster.environment
     expectOurs(chosen)
-    const serials = chosen.map(({ cursor }) => cursor.serial)
     const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata }) => {
       return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch, metadata }
     })
@@ -121,10 +126,8 @@ export class Committer {
       await this.#cluster.sleep(this.#config.retryBackoffMs)
       expectOurs(chosen)
     }
-    // Where somebody sought meanwhile, what is committed next may lie before this.
-    chosen.forEach(({ cursor, offset }, index) => {
-      if (cursor.serial === serials[index]) cursor.committed = offset
-    })
+    // Where somebody sought since it was asked for, what is committed next may lie before this.
+    for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.committed = offset
     this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
   }
 

@@ -1,6 +1,6 @@
 import type { KafkaError } from '@millrace/protocol'
 import { asKafkaError, isA } from '@millrace/protocol/internal'
-import type { Clock, ClusterClient, Environment, Timer } from '@millrace/client/internal'
+import { Alarm, type Clock, type ClusterClient, type Environment } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { ConsumerCore } from '../consumer-core.ts'
@@ -43,6 +43,10 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   readonly #copier: RecordCopier
   readonly #cluster: ClusterClient
   readonly #watch: HandlerWatch
+  /** For what the scheduler is to look at again. */
+  readonly #alarm: Alarm
+  /** For the end of those who do not end. */
+  readonly #drainAlarm: Alarm
   /** Ends what goes on beside the handlers. */
   readonly #over = new AbortController()
   /** Null for batches, which deserialize as they are read. */
@@ -64,9 +68,6 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   #isEnding = false
   #isOver = false
   #error: KafkaError | null = null
-  #drainTimer: Timer | null = null
-  #timer: Timer | null = null
-  #timerAt = Infinity
 
   constructor(
     config: RunConfig,
@@ -82,6 +83,8 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#core = core
     this.#loops = loops
     this.#clock = environment.clock
+    this.#alarm = new Alarm(environment.clock, () => this.#dueAgain())
+    this.#drainAlarm = new Alarm(environment.clock, () => this.#abandon())
     this.#random = () => environment.random()
     this.#handler = config.handler
     this.#decoder = config.isBatched ? null : core.decoder
@@ -132,7 +135,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   /** @param timeoutMs how long handlers may take to end, at most; default `drainTimeoutMs` */
   stop(timeoutMs: number = Infinity): void {
     this.#finish(null)
-    if (timeoutMs < this.#config.drainTimeoutMs) this.#abandonAfter(timeoutMs)
+    this.#abandonAfter(timeoutMs)
   }
 
   // ---- what the scheduler asks for ----
@@ -204,7 +207,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.#isPumping = false
     if (isLate) this.#pumpNextTurn()
     this.#noteWaiting()
-    this.#arm()
+    this.#alarm.set(this.#scheduler.deadline)
     if (this.#isEnding && this.#scheduler.isDone) void this.#end()
   }
 
@@ -239,16 +242,9 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     else this.#loops.served()
   }
 
-  #arm(): void {
-    const { deadline } = this.#scheduler
-    if (deadline >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = deadline
-    this.#timer = this.#clock.after(Math.max(0, deadline - this.#clock.now()), () => {
-      this.#timerAt = Infinity
-      this.#now = this.#clock.now()
-      this.#pump()
-    })
+  #dueAgain(): void {
+    this.#now = this.#clock.now()
+    this.#pump()
   }
 
   #await(task: Task, result: unknown): void {
@@ -356,22 +352,23 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     this.wake()
   }
 
-  /** What still runs then is told by its signal, and ignored: its record comes again. */
+  /** Whoever says less time later gives less; nobody gives more than there is. */
   #abandonAfter(timeoutMs: number): void {
-    if (this.#isOver) return
-    this.#drainTimer?.cancel()
-    this.#drainTimer = this.#clock.after(timeoutMs, () => {
-      this.#watch.abandon()
-      this.#scheduler.abandon(this.#clock.now())
-      void this.#end()
-    })
+    if (!this.#isOver) this.#drainAlarm.set(this.#clock.now() + timeoutMs)
+  }
+
+  /** What still runs is told by its signal, and ignored: its record comes again. */
+  #abandon(): void {
+    this.#watch.abandon()
+    this.#scheduler.abandon(this.#clock.now())
+    void this.#end()
   }
 
   async #end(): Promise<void> {
     if (this.#isOver) return
     this.#isOver = true
-    this.#drainTimer?.cancel()
-    this.#timer?.cancel()
+    this.#drainAlarm.cancel()
+    this.#alarm.cancel()
     this.#watch.stop()
     this.#over.abort()
     this.#config.signal?.removeEventListener('abort', this.#onAbort)

@@ -178,7 +178,8 @@ export class Lane {
 
   /** Whether what its handler does had better come to an end. */
   isEnding(task: Task): boolean {
-    const isMoved = task === this.#alone ? this.source.serial !== this.#serial : this.#taken.isStale(task)
+    // Before its turn comes, the lane has not looked whether the position is another.
+    const isMoved = this.source.serial !== this.#serial || (task !== this.#alone && this.#taken.isStale(task))
     return this.isLeaving || !this.source.isOurs || isMoved
   }
 

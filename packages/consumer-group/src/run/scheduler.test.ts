@@ -125,6 +125,14 @@ test('what may be finished of a partition that is given up is cut off after some
   expect(bench.sources[0]!.position).toBe(1)
 })
 
+test("a handler is told that the position was set anew before it is anybody else's turn", () => {
+  const bench = new Bench(1, { concurrency: 1 })
+  const [task] = bench.began
+  expect(task!.isEnding).toBe(false)
+  bench.sources[0]!.seek(500)
+  expect(task!.isEnding).toBe(true)
+})
+
 test('one item may be larger than all bounds, and every partition has one', () => {
   const bench = new Bench(3, { concurrency: 10, windowBytes: 100, bytesLimit: 250 }, 5_000)
   expect([0, 1, 2].map((partition) => bench.begunOf(partition).length)).toEqual([1, 1, 1])
