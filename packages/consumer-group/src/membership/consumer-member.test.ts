@@ -110,6 +110,8 @@ function t(...partitions: number[]): TopicPartition[] {
   return partitions.map((partition) => ({ topic: 't', partition }))
 }
 
+const LOST = new KafkaError('CONNECTION_CLOSED', 'the connection is closed', { retriable: true })
+
 const NOTHING_NEW = {
   rackId: null,
   rebalanceTimeoutMs: -1,
@@ -367,6 +369,35 @@ describe('reconciling', () => {
     expect([bench.kinds(), bench.member.owned, bench.member.state]).toEqual([[], [], 'acknowledging'])
   })
 
+  test.each([
+    [
+      'its answer was lost',
+      (bench: Bench, { serial }: Effect<'heartbeat'>) => bench.member.heartbeatFailed(serial, LOST, bench.now),
+    ],
+    [
+      'the coordinator moves',
+      (bench: Bench, beat: Effect<'heartbeat'>) => bench.answer(beat, { errorCode: ErrorCode.NOT_COORDINATOR }),
+    ],
+  ] as const)(
+    'nothing is taken over after a heartbeat that did not report it, when %s, before the next is answered',
+    (_, fail) => {
+      const bench = new Bench()
+      bench.answer(bench.start(), { get: { new: [3] } })
+      bench.member.assigned((bench.member.effects.splice(0).at(-1) as Effect<'assign'>).serial, bench.now)
+      fail(bench, bench.due())
+      expect(bench.kinds()).toEqual(['coordinator-lost'])
+      bench.names.set('id-new', 'new')
+      // The coordinator may have given it to another member, as this one did not report it.
+      bench.member.namesChanged(bench.now)
+      expect([bench.kinds(), bench.member.owned]).toEqual([[], []])
+      bench.wait(50)
+      const again = bench.only('heartbeat')
+      expect(again.request.topicPartitions).toEqual([])
+      bench.answer(again, { get: { new: [3] } })
+      expect(bench.only('assign').partitions).toEqual([{ topic: 'new', partition: 3 }])
+    },
+  )
+
   test('the same assignment again changes nothing', () => {
     const bench = new Bench()
     bench.stable({ t: [0] })
@@ -512,6 +543,24 @@ describe('leaving', () => {
     bench.wait(1)
     expect(bench.kinds()).toEqual([])
     expect(bench.member.deadline).toBeGreaterThan(bench.now)
+  })
+
+  test('what was being taken over is reported as ours until the listener is told', () => {
+    const bench = new Bench()
+    bench.stable({ t: [0] })
+    bench.answer(bench.beat(), { get: { t: [0, 1] } })
+    bench.only('assign')
+    const owned = [{ topicId: 'id-t', partitions: [0, 1] }]
+    const before = bench.beat()
+    expect(before.request.topicPartitions).toEqual(owned)
+    bench.answer(before)
+    bench.member.prepareLeave()
+    // Another member is to have it.
+    const leaving = bench.beat()
+    expect(leaving.request.topicPartitions).toBeNull()
+    bench.answer(leaving, { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS })
+    bench.wait(50)
+    expect(bench.only('heartbeat').request.topicPartitions).toEqual(owned)
   })
 
   test('a dynamic member that is to remain says nothing', () => {

@@ -196,6 +196,8 @@ export class ConsumerMember {
   prepareLeave(): void {
     if (!HEARTBEATING.has(this.#state)) return
     this.#serial++
+    // The listener may be using it already: until it is told, the coordinator must not hear that it is free.
+    if (this.#isTakingOver) this.#current = this.#next!
     this.#endReconciliation()
     this.#state = 'prepareLeaving'
   }
@@ -274,11 +276,11 @@ export class ConsumerMember {
   // ---- reconciliation ----
 
   /**
-   * Never while a heartbeat is on its way: what that does not report may be given to another member by the time it is answered. For the same reason
-   * nothing is taken over in one step with giving up.
+   * Never while a heartbeat is on its way: what that does not report may be given to another member by the time it is answered. Nor when it failed, before
+   * another one is answered. For the same reason nothing is taken over in one step with giving up.
    */
   #reconcile(now: number): void {
-    if (this.#next !== null || this.#heartbeats.isPending) return
+    if (this.#next !== null || this.#heartbeats.isPending || !this.#fields.areHeard) return
     this.#learnNames()
     if (this.unresolved.length > 0) this.effects.push({ kind: 'resolve-topics' })
     const resolved = this.#target.resolvedBy(this.#names)

@@ -28,6 +28,11 @@ export class HeartbeatFields {
     this.#config = config
   }
 
+  /** Whether the coordinator knows what the last one said, once that is answered. */
+  get areHeard(): boolean {
+    return this.#sent !== null
+  }
+
   /** It is not known what the coordinator heard: the next one says everything. */
   forget(): void {
     this.#sent = null
