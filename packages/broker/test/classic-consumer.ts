@@ -28,6 +28,8 @@ export class ClassicConsumer {
   userData: Buffer | null = null
   /** What it assigns besides, where it leads. */
   readonly alsoAssigned: number[] = []
+  /** What it deals out to nobody where it leads. */
+  withheld: readonly number[] = []
   #joined: JoinGroupResponse | null = null
 
   constructor(core: BrokerCore, topic: string = 'orders', instanceId: string | null = null) {
@@ -113,7 +115,8 @@ export class ClassicConsumer {
     const members = this.#joined?.members ?? []
     const count = this.core.services.topics.byName(this.topic)!.partitions.length
     return members.map(({ memberId }, index) => {
-      const partitions = Array.from({ length: count }, (_, i) => i).filter((partition) => partition % members.length === index)
+      const dealt = Array.from({ length: count }, (_, i) => i).filter((partition) => !this.withheld.includes(partition))
+      const partitions = dealt.filter((partition) => partition % members.length === index)
       const writer = new Writer()
       writer.int16(VERSION)
       partitions.push(...this.alsoAssigned)

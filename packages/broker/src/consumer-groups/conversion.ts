@@ -4,13 +4,14 @@ import { ClassicMember } from '../coordinator/classic-member.ts'
 import { CONSUMER_PROTOCOL_TYPE } from '../coordinator/consumer-protocol.ts'
 import { groupRecord } from '../coordinator/offset-records.ts'
 import { joinError, syncError } from '../coordinator/replies.ts'
-import { inEpoch, type Assignment } from './assignment.ts'
+import { inEpoch, type Assignment, type TopicPartitions } from './assignment.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
 import { newMember, type ConsumerMember } from './consumer-member.ts'
-import { HAS_USER_DATA, readAssignment, readSubscription, writeAssignment } from './embedded-protocol.ts'
+import { HAS_USER_DATA, ownedOf, readAssignment, readSubscription, writeAssignment } from './embedded-protocol.ts'
 import { GroupChange } from './group-change.ts'
 import { GroupError } from './group-error.ts'
 import type { GroupServices } from './group-services.ts'
+import { HeldPartitions } from './held-partitions.ts'
 
 /** Starts the session of a member. */
 export type StartSession = (groupId: string, memberId: string, timeoutMs: number, now: number) => void
@@ -108,7 +109,10 @@ export class Conversion {
     const { id } = group
     const epoch = group.generation
     const protocol = group.protocol ?? group.selectProtocol()
-    const taken = [...group.members.values()].map((member) => this.#asConsumerMember(member, protocol, epoch, reason))
+    const converted = [...group.members.values()].map((member) => this.#asConsumerMember(member, protocol, epoch, reason))
+    const held = new HeldPartitions()
+    for (const { member } of converted) held.add(member.assigned)
+    const taken = converted.map(({ member, target, owned }) => ({ member: givingBack(member, owned, held), target }))
     for (const { member } of taken) change.add({ type: 'member', group: id, member: member.id, value: member })
     const metadataHash = this.#services.metadata.hashFor(change.group)
     change.add({ type: 'epoch', group: id, value: { epoch, metadataHash } })
@@ -124,13 +128,13 @@ export class Conversion {
     })
   }
 
-  /** Its assignment is what it had last. All are stable; those amid a rebalance are told to join again. */
+  /** Its assignment is what it had last. Those amid a rebalance are told to join again. */
   #asConsumerMember(
     member: ClassicMember,
     protocol: string,
     epoch: number,
     reason: (why: string) => GroupError,
-  ): { member: ConsumerMember; target: Assignment } {
+  ): { member: ConsumerMember; target: Assignment; owned: readonly TopicPartitions[] } {
     const target = readAssignment(member.assignment, this.#services.metadata.topics)
     const subscription = readSubscription(member.metadata(protocol))
     if (target === null || subscription === null) throw reason('the embedded consumer protocol is malformed')
@@ -149,13 +153,28 @@ export class Conversion {
       assigned: inEpoch(target, epoch),
       classic: { sessionTimeoutMs, protocols },
     }
-    return { member: converted, target }
+    return { member: converted, target, owned: ownedOf(subscription, this.#services.metadata.topics) }
   }
 
   #allows(direction: 'upgrade' | 'downgrade'): boolean {
     const policy = this.#services.config.consumerGroupMigrationPolicy
     return policy === 'bidirectional' || policy === direction
   }
+}
+
+/**
+ * Half way through a cooperative rebalance a member may still work on what it said to own and was not assigned again, until it joins without it. Kafka takes that for
+ * free (ConsumerGroup.fromClassicGroup has all members stable), and it would have two owners.
+ */
+function givingBack(member: ConsumerMember, owned: readonly TopicPartitions[], held: HeldPartitions): ConsumerMember {
+  const revoking = new Map<string, Map<number, number>>()
+  for (const { topicId, partitions } of owned) {
+    const left = partitions.filter((partition) => !held.has(topicId, partition))
+    if (left.length > 0) revoking.set(topicId, new Map(left.map((partition) => [partition, member.epoch])))
+  }
+  if (revoking.size === 0) return member
+  held.add(revoking)
+  return { ...member, state: 'UNREVOKED_PARTITIONS', revoking }
 }
 
 function asClassicMember(member: ConsumerMember): ClassicMember {

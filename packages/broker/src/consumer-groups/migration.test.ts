@@ -129,6 +129,24 @@ describe('a classic group that a member of the consumer protocol joins', () => {
     expect(consumerGroup(broker.core).state).toBe('Stable')
   })
 
+  test('gives nobody what its members were told to give back, before they join without it', () => {
+    const broker = brokerWithTopic()
+    const [a] = stableClassicGroup(broker.core, 1) as [ClassicConsumer]
+    a.withheld = [2, 3]
+    expect(a.join()()?.errorCode).toBe(0)
+    expect(a.sync()()?.errorCode).toBe(0)
+    expect(a.owned).toEqual([0, 1])
+    // It works on the others until its listener has been told.
+    const c = new ConsumerGroupMember(broker.core, 'c')
+    expect(c.join()).toMatchObject({ errorCode: 0, assignment: { topicPartitions: [] } })
+    expect(a.heartbeat()).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
+    c.heartbeat()
+    expect(c.assigned).toEqual([])
+    settle([a], [c])
+    expect(consumerGroup(broker.core).state).toBe('Stable')
+    expect([a.owned.length, sorted([a], [c])]).toEqual([2, [0, 1, 2, 3]])
+  })
+
   test.each([
     ['the policy does not allow it', policy('downgrade'), null],
     ['it is disabled', policy('disabled'), null],

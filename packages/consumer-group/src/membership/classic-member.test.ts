@@ -52,6 +52,25 @@ describe('joining', () => {
     expect(bench.only('revoke').partitions).toEqual(t(0))
   })
 
+  test('as a leader that comes back in the same generation misses no partitions that were added while it was away', () => {
+    const bench = new ClassicBench([rangeAssignor], { groupInstanceId: 'i' })
+    const join = (partitionCount: number, skipAssignment: boolean): void => {
+      bench.answerJoin(bench.only('join'), { leader: 'me', skipAssignment })
+      bench.member.topicsDescribed(bench.only('describe-topics').serial, layouts({ t: partitionCount }), bench.now)
+      bench.answerSync(bench.only('sync'), t(0, 1, 2))
+      bench.only('assigned')
+    }
+    bench.member.start(bench.now)
+    join(3, false)
+    bench.member.setPollDeadline(bench.now, bench.now)
+    bench.wait(0)
+    bench.kinds()
+    bench.member.setPollDeadline(Infinity, bench.now)
+    join(4, true)
+    bench.member.topicsSeen(layouts({ t: 4 }), bench.now)
+    expect(bench.only('revoke').partitions).toEqual(t(0, 1, 2))
+  })
+
   test('drops answers to what it asks no more', () => {
     const bench = new ClassicBench()
     bench.member.start(bench.now)

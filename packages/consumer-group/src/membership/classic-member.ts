@@ -166,7 +166,7 @@ export class ClassicMember {
     if (serial !== this.#serial || this.#state !== 'assigning') return
     const joined = this.#joined!
     const { members } = readMembers(joined)
-    this.#watch.start([...new Set([...topicsOf(members), ...this.#topics])], layouts)
+    this.#watch.start([...new Set([...topicsOf(members), ...this.#topics])], layouts, joined.generationId, joined.skipAssignment)
     if (joined.skipAssignment) return this.#sync(new Map())
     const assignor = this.#config.assignors.find(({ name }) => name === joined.protocolName)
     if (assignor === undefined) return this.#exchangeFailed(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'JoinGroup', now)

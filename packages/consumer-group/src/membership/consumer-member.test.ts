@@ -430,7 +430,7 @@ describe('reconciling', () => {
 })
 
 describe('fencing', () => {
-  test.each(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH'] as const)(
+  test.each(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'GROUP_ID_NOT_FOUND'] as const)(
     '%s loses everything, and joins again with epoch 0 once the listener knows',
     (code) => {
       const bench = new Bench()
@@ -450,6 +450,13 @@ describe('fencing', () => {
       })
     },
   )
+
+  test('GROUP_ID_NOT_FOUND is final for who joins: the group cannot become one of this protocol', () => {
+    const bench = new Bench()
+    bench.answer(bench.start(), { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage: 'online upgrade is disabled' })
+    const { error } = bench.member.effects.splice(0).at(-1) as Effect<'failed'>
+    expect(error).toMatchObject({ code: 'GROUP_ID_NOT_FOUND', message: expect.stringContaining('online upgrade is disabled') })
+  })
 
   test('in the middle of a reconciliation makes its end mean nothing', () => {
     const bench = new Bench()

@@ -248,6 +248,10 @@ export class ConsumerMember {
       case ErrorCode.FENCED_MEMBER_EPOCH:
       case ErrorCode.UNKNOWN_MEMBER_ID:
         return this.#fence(`ConsumerGroupHeartbeat: ${code}`, now)
+      case ErrorCode.GROUP_ID_NOT_FOUND:
+        // The group went on without us and is a classic one again, or is gone (Java's member ends by that). Who joins is told so because it may not.
+        if (this.#epoch > 0) return this.#fence(`ConsumerGroupHeartbeat: ${code}`, now)
+        return this.fail(new BrokerError(code, errorCode, message, false))
       case ErrorCode.NOT_COORDINATOR:
       case ErrorCode.COORDINATOR_NOT_AVAILABLE:
         this.effects.push({ kind: 'coordinator-lost' })

@@ -4,15 +4,27 @@ import type { TopicLayout } from '../assignors/assignor.ts'
 export class PartitionWatch {
   #topics: readonly string[] | null = null
   #snapshot = ''
+  /** The generation whose assignment was made by the snapshot. */
+  #generationId = -1
 
   /** Null for who does not lead. */
   get topics(): readonly string[] | null {
     return this.#topics
   }
 
-  /** @param topics what the group subscribes to, whether it exists or not */
-  start(topics: readonly string[], layouts: ReadonlyMap<string, TopicLayout>): void {
+  /**
+   * A static leader that comes back in the same generation assigns nothing (KIP-814): what it assigned by before counts, lest it miss what changed while it was away.
+   * @param topics what the group subscribes to, whether it exists or not
+   */
+  start(
+    topics: readonly string[],
+    layouts: ReadonlyMap<string, TopicLayout>,
+    generationId: number,
+    skipsAssignment: boolean,
+  ): void {
     this.#topics = topics
+    if (skipsAssignment && generationId === this.#generationId) return
+    this.#generationId = generationId
     this.#snapshot = this.#textOf(layouts)
   }
 
