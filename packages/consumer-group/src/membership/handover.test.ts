@@ -184,5 +184,26 @@ describe('a listener', () => {
     bench.timers.find(({ delayMs }) => delayMs === 30_000)!.action()
     await bench.done()
     expect(isReleased).toBe(true)
+    expect(bench.failures).toEqual(['rebalanceListener.revoked for t-0 did not end before the consumer left the group'])
+  })
+
+  test('that is late when the consumer closes leaves no timer behind, and is still told of what is given up', async () => {
+    const told: string[] = []
+    const bench = new Bench({
+      assigned: () => new Promise(() => {}),
+      revoked: (partitions) => {
+        told.push(textOf(partitions))
+        return new Promise(() => {})
+      },
+    })
+    bench.handover.assign(t(0), 1)
+    void releaseInTime(bench.handover, bench.clock)
+    await bench.done()
+    const [listener, closing] = bench.timers
+    expect([listener!.delayMs, closing!.delayMs, told]).toEqual([500, 30_000, []])
+    bench.timers.splice(bench.timers.indexOf(closing!), 1)
+    closing!.action()
+    await bench.done()
+    expect([bench.timers, told]).toEqual([[], ['0']])
   })
 })

@@ -86,6 +86,11 @@ export class Handover {
     })
   }
 
+  /** What the listener is at is not waited for any more. */
+  abandon(): void {
+    this.#hook.end()
+  }
+
   #add(step: Step): void {
     this.#steps.push(step)
     if (!this.#isRunning) this.#next()
@@ -109,8 +114,9 @@ export class Handover {
 }
 
 /** As `release`, for as long as `close` may take: what the listener is at then is not waited for. */
-export function releaseInTime(handover: Handover, clock: Clock): Promise<void> {
-  return inTime(handover.release(), CLOSE_LISTENER_TIMEOUT_MS, clock)
+export async function releaseInTime(handover: Handover, clock: Clock): Promise<void> {
+  await inTime(handover.release(), CLOSE_LISTENER_TIMEOUT_MS, clock)
+  handover.abandon()
 }
 
 /** Resolves when `wait` does, which does not reject, or so much later. */

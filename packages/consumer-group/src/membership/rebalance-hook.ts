@@ -10,6 +10,9 @@ export class RebalanceHook {
   readonly #timeoutMs: number
   readonly #clock: Clock
   readonly #events: EventSource
+  /** Ends the wait for what the listener is at. */
+  readonly #waits = new Set<() => void>()
+  #isOver = false
 
   constructor(listener: RebalanceListener | null, timeoutMs: number, clock: Clock, events: EventSource) {
     this.#listener = listener ?? {}
@@ -31,12 +34,26 @@ export class RebalanceHook {
     return isPromise(outcome) ? this.#bounded(name, partitions, outcome) : null
   }
 
+  /** The member has left: what the listener is at, or is called for yet, is not waited for. */
+  end(): void {
+    this.#isOver = true
+    for (const end of [...this.#waits]) end()
+  }
+
   #bounded(name: RebalanceCall, partitions: readonly TopicPartition[], outcome: PromiseLike<unknown>): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#clock.after(this.#timeoutMs, () => {
-        this.#report(new RebalanceListenerError(name, partitions, `did not end within ${this.#timeoutMs} ms`))
+      const late = (why: string): void => {
+        over()
+        this.#report(new RebalanceListenerError(name, partitions, `did not end ${why}`))
+      }
+      const timer = this.#clock.after(this.#timeoutMs, () => late(`within ${this.#timeoutMs} ms`))
+      const end = (): void => late('before the consumer left the group')
+      const over = (): void => {
+        timer.cancel()
+        this.#waits.delete(end)
         resolve()
-      })
+      }
+      this.#waits.add(end)
       const settled = (async (): Promise<void> => {
         try {
           await outcome
@@ -44,10 +61,8 @@ export class RebalanceHook {
           this.#report(new RebalanceListenerError(name, partitions, `failed with ${nameAndMessageOf(error)}`, error))
         }
       })()
-      void settled.then(() => {
-        timer.cancel()
-        resolve()
-      })
+      void settled.then(over)
+      if (this.#isOver) end()
     })
   }
 
