@@ -44,6 +44,6 @@ export interface LogStore {
   open(topic: string, topicId: string, partition: number, config: TopicConfig): PartitionLog
   /** Applies a changed configuration to a log that is open. */
   reconfigure(log: PartitionLog, config: TopicConfig): void
-  /** Removes the log and its files (Kafka: renamed to `-delete` and gone after `file.delete.delay.ms`). */
+  /** Removes the log and its files (Kafka: renamed to `-delete` and gone after `file.delete.delay.ms`). When that throws a StorageError, it is closed all the same. */
   delete(log: PartitionLog): void
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { TopicImage } from '../metadata/metadata-image.ts'
 import { isInternalTopic } from '../metadata/topic-name.ts'
+import { StorageError } from '../storage/storage.ts'
 import type { TopicConfig } from './topic-config.ts'
 import type { LogStore, Partition, Topic, TopicRegistry } from './topic-registry.ts'
 
@@ -85,8 +86,21 @@ export class TopicStore implements TopicRegistry {
     return opened
   }
 
-  discard(logs: readonly PartitionLog[]): void {
-    for (const log of logs) this.#logs.delete(log)
+  /**
+   * Removes the logs of partitions that are not to exist. None of them is open afterwards, whatever the disk does.
+   * @returns what kept files from being removed, which the next log of that partition and the next start move aside; null: all are gone
+   */
+  discard(logs: readonly PartitionLog[]): StorageError | null {
+    let failure: StorageError | null = null
+    for (const log of logs) {
+      try {
+        this.#logs.delete(log)
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        failure ??= error
+      }
+    }
+    return failure
   }
 
   /** Serves a topic whose partitions are in the image, from logs in the same order. */
@@ -122,13 +136,15 @@ export class TopicStore implements TopicRegistry {
     }
   }
 
-  delete(id: string): void {
+  /** @returns as `discard` */
+  delete(id: string): StorageError | null {
     const topic = this.#served(id)
     this.#byId.delete(id)
     this.#byName.delete(topic.name)
     topic.deleted = true
-    for (const { log } of topic.partitions) this.#logs.delete(log)
+    const failure = this.discard(topic.partitions.map(({ log }) => log))
     for (const listener of this.#deletionListeners) listener(topic)
+    return failure
   }
 
   #served(id: string): ServedTopic {

@@ -95,7 +95,7 @@ export class Controller {
     const internal = refuseInternal(topic.name, 'deleted')
     if (internal !== null) return internal
     const failed = this.#tryCommit([{ type: 'remove-topic', topicId: topic.id }], now)
-    if (failed === null) this.#topics.delete(topic.id)
+    if (failed === null) this.#removed(topic.name, this.#topics.delete(topic.id))
     return failed
   }
 
@@ -115,7 +115,7 @@ export class Controller {
     const logs = this.#openLogs(topic.name, topic.id, from, count, config)
     if (isRefusal(logs)) return logs
     const failed = this.#tryCommit(this.#newPartitions(topic.id, from, count), now)
-    if (failed !== null) this.#topics.discard(logs)
+    if (failed !== null) this.#removed(name, this.#topics.discard(logs))
     else this.#topics.extend(this.#image.topicById(topic.id)!, logs)
     return failed
   }
@@ -197,7 +197,7 @@ export class Controller {
       ...this.#newPartitions(topic.id, 0, topic.numPartitions),
     ]
     const failed = this.#tryCommit(records, now)
-    if (failed !== null) this.#topics.discard(logs)
+    if (failed !== null) this.#removed(topic.name, this.#topics.discard(logs))
     else this.#topics.publish(this.#image.topicById(topic.id)!, config, logs)
     return failed
   }
@@ -274,6 +274,11 @@ export class Controller {
       now,
     )
     for (const record of records) this.#image.apply(record)
+  }
+
+  /** What the client asked for is done, or refused, whatever becomes of the files. */
+  #removed(name: string, failure: Error | null): void {
+    if (failure !== null) this.#deps.events.storageFailed({ what: `remove a log of ${name}`, error: failure })
   }
 
   #storageFailed(what: string, error: unknown): Refusal {
