@@ -18,6 +18,7 @@ export interface ChosenOffset {
   readonly offset: number
   readonly leaderEpoch: number
   readonly metadata: string
+  readonly topicId: string
 }
 
 /**
@@ -36,7 +37,8 @@ export function chosenOffsets(
     const { leaderEpoch = -1, metadata = '' } = one
     checkLeaderEpoch('commit', leaderEpoch)
     if (typeof metadata !== 'string') throw new ConfigError('commit.metadata', metadata, 'a string')
-    return { cursor: assignment.committable('commit', topic, partition), offset, leaderEpoch, metadata }
+    const cursor = assignment.committable('commit', topic, partition)
+    return { cursor, offset, leaderEpoch, metadata, topicId: cursor.topicId }
   })
 }
 

@@ -288,6 +288,11 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     }
   }
 
+  newTopic(cursor: PartitionCursor, topicId: string): void {
+    this.#move(cursor, () => cursor.beginAnew(topicId))
+    this.positions.pursue(cursor)
+  }
+
   settled(): void {
     this.#positionWaits.wake()
     this.#run()

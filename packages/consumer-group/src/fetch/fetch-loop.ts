@@ -15,6 +15,8 @@ export interface FetchListener {
   outOfRange(cursors: readonly PartitionCursor[]): void
   /** These were read under another leader. */
   newLeaders(cursors: readonly PartitionCursor[]): void
+  /** The topic of this name has another id: it was deleted and made anew. */
+  newTopic(cursor: PartitionCursor, topicId: string): void
   /** It cannot be fetched. */
   positionFailed(cursor: PartitionCursor, error: KafkaError): void
   failed(error: KafkaError): void
@@ -59,6 +61,7 @@ export class FetchLoop {
     if (outOfRange.length > 0) this.#listener.outOfRange(outOfRange)
     const newLeaders = effects.newLeaders.splice(0)
     if (newLeaders.length > 0) this.#listener.newLeaders(newLeaders)
+    for (const { cursor, topicId } of effects.newTopics.splice(0)) this.#listener.newTopic(cursor, topicId)
     for (const { cursor, error } of effects.failures.splice(0)) this.#listener.positionFailed(cursor, error)
     for (const error of effects.errors.splice(0)) this.#listener.failed(error)
     if (effects.staleTopics.size > 0 && !this.#isRefreshing) void this.#refresh()

@@ -48,6 +48,8 @@ export interface FetcherEffects {
   readonly outOfRange: PartitionCursor[]
   /** Partitions that have another leader than the one under which they were read: it may not have all of that (KIP-320). */
   readonly newLeaders: PartitionCursor[]
+  /** Partitions of a topic that was deleted and made anew. */
+  readonly newTopics: Array<{ readonly cursor: PartitionCursor; readonly topicId: string }>
   /** KIP-951: who leads instead. */
   readonly leaderHints: Array<{ readonly cursor: PartitionCursor; readonly leaderId: number; readonly leaderEpoch: number }>
   /** Partitions that cannot be fetched: nothing is tried before the application asks again. */
@@ -88,6 +90,7 @@ export class Fetcher {
     staleTopics: new Set(),
     outOfRange: [],
     newLeaders: [],
+    newTopics: [],
     leaderHints: [],
     failures: [],
     errors: [],
@@ -255,6 +258,12 @@ export class Fetcher {
       this.effects.staleTopics.add(cursor.topic)
       return null
     }
+    const { topicId } = leadership
+    if (cursor.isOfAnother(topicId)) {
+      this.effects.newTopics.push({ cursor, topicId })
+      return null
+    }
+    cursor.topicId = topicId
     if (this.#mustValidate(cursor, leadership.leaderEpoch)) {
       this.effects.newLeaders.push(cursor)
       return null

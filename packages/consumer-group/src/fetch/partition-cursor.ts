@@ -1,3 +1,4 @@
+import { ZERO_UUID } from '@millrace/protocol'
 import type { RecordBatch, RecordCursor } from '@millrace/records/internal'
 import type { ResetStrategy } from '../offsets/reset-strategy.ts'
 import type { FetchCall } from './broker-fetches.ts'
@@ -26,6 +27,8 @@ export class PartitionCursor {
 
   // ---- the position ----
 
+  /** The topic that the position is in; ZERO_UUID while that is not known. Another one of the same name has other records. */
+  topicId: string = ZERO_UUID
   phase: PositionPhase = 'locating'
   /** What to do when it was `failed` and the application asks again. */
   failedPhase: PositionPhase = 'locating'
@@ -143,6 +146,29 @@ export class PartitionCursor {
     this.serial++
     this.phase = 'resetting'
     this.reset = strategy
+  }
+
+  /** The topic was deleted, and one of the same name was made: nothing holds of what is known. Nothing may be buffered. */
+  beginAnew(topicId: string): void {
+    this.serial++
+    this.#forgetFetch()
+    this.topicId = topicId
+    this.phase = 'locating'
+    this.reset = null
+    this.position = -1
+    this.positionEpoch = -1
+    this.fetchOffset = -1
+    this.fetchEpoch = -1
+    this.validatedEpoch = -1
+    this.readReplica = -1
+    this.highWatermark = -1
+    this.lastStableOffset = -1
+    this.logStartOffset = -1
+  }
+
+  /** Whether the position is in another topic than this one, as far as both are known. */
+  isOfAnother(topicId: string | undefined): boolean {
+    return topicId !== undefined && topicId !== ZERO_UUID && this.topicId !== ZERO_UUID && this.topicId !== topicId
   }
 
   /** Nothing more is tried by itself: the application is told, and may ask again. */

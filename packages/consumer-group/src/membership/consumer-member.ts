@@ -296,7 +296,7 @@ export class ConsumerMember {
     }
     this.#serial++
     const revoked = difference(this.#owned, resolved.partitionsBy(this.#names))
-    this.#next = revoked.length > 0 ? resolved.within(this.#current) : resolved
+    this.#next = revoked.length > 0 ? resolved.among(this.#owned, this.#names) : resolved
     if (revoked.length > 0) this.effects.push({ kind: 'revoke', serial: this.#serial, partitions: revoked })
     else this.#takeOver()
   }

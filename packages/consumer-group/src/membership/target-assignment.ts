@@ -42,11 +42,11 @@ export class TargetAssignment {
     return !this.isNone && this.hasSamePartitions(next) ? this : next
   }
 
-  /** What both have. */
-  within(other: TargetAssignment): TargetAssignment {
-    const kept = new Map(other.topics.map(({ topicId, partitions }) => [topicId, new Set(partitions)]))
+  /** What is owned of it already, be it as a partition of a topic that had the name before. */
+  among(owned: readonly TopicPartition[], names: ReadonlyMap<string, string>): TargetAssignment {
+    const kept = new Set(owned.map(({ topic, partition }) => `${topic} ${partition}`))
     const topics = this.topics.map(({ topicId, partitions }) => {
-      return { topicId, partitions: partitions.filter((one) => kept.get(topicId)?.has(one) ?? false) }
+      return { topicId, partitions: partitions.filter((one) => kept.has(`${names.get(topicId)} ${one}`)) }
     })
     return new TargetAssignment(this.serial, topics)
   }

@@ -1,4 +1,4 @@
-import { ErrorCode, errorFor, KafkaError } from '@millrace/protocol'
+import { ErrorCode, errorFor, KafkaError, ZERO_UUID } from '@millrace/protocol'
 import { asKafkaError } from '@millrace/protocol/internal'
 import type { ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
@@ -36,6 +36,8 @@ interface Chosen {
   readonly offset: number
   readonly leaderEpoch: number
   readonly metadata: string
+  /** The cursor's when it was chosen. */
+  readonly topicId: string
 }
 
 /** As it was when the commit was asked for. */
@@ -83,10 +85,14 @@ export class Committer {
     // What is handled while other commits go first is theirs to come: commits of single records that were asked for meanwhile must not lie behind this one.
     const handled: Asked[] = []
     for (const cursor of cursors) {
-      const { handledOffset: offset, handledEpoch: leaderEpoch, serial } = cursor
-      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '', serial })
+      const { handledOffset: offset, handledEpoch: leaderEpoch, topicId, serial } = cursor
+      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '', topicId, serial })
     }
-    return this.#next(() => handled.filter(({ cursor, offset }) => !cursor.isGone && offset > cursor.committed))
+    return this.#next(() =>
+      handled.filter(({ cursor, offset, topicId }) => {
+        return !cursor.isGone && offset > cursor.committed && !this.#isOfAnother(cursor, topicId)
+      }),
+    )
   }
 
   /** The same, where nobody waits for the outcome: the event `commitFailed` tells of a failure. Never rejects. */
@@ -114,8 +120,9 @@ export class Committer {
     if (chosen.length === 0) return
     const { clock } = this.#cluster.environment
     expectOurs(chosen)
-    const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata }) => {
-      return { topic: cursor.topic, partition: cursor.partition, offset, leaderEpoch, metadata }
+    if (chosen.some(({ cursor, topicId }) => this.#isOfAnother(cursor, topicId))) throw this.#refused(ErrorCode.UNKNOWN_TOPIC_ID)
+    const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata, topicId }) => {
+      return { topic: cursor.topic, partition: cursor.partition, topicId, offset, leaderEpoch, metadata }
     })
     const deadline = clock.now() + this.#config.defaultApiTimeoutMs
     for (;;) {
@@ -129,6 +136,12 @@ export class Committer {
     // Where somebody sought since it was asked for, what is committed next may lie before this.
     for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.committed = offset
     this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
+  }
+
+  /** It was chosen in a topic that is gone: it says nothing of the one that has the name now. */
+  #isOfAnother(cursor: PartitionCursor, topicId: string): boolean {
+    if (topicId === ZERO_UUID) return false
+    return topicId !== cursor.topicId || cursor.isOfAnother(this.#cluster.topicId(cursor.topic))
   }
 
   /** The error code, or 0; negative when the same may succeed soon with another identity. */

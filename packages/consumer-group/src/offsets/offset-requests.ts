@@ -11,6 +11,8 @@ export interface TopicNames {
 }
 
 export interface OffsetToCommit extends TopicPartition {
+  /** ZERO_UUID: that of the topic that has the name now. */
+  readonly topicId: string
   readonly offset: number
   readonly leaderEpoch: number
   readonly metadata: string
@@ -33,9 +35,10 @@ export function offsetCommitRequest(
   names: TopicNames,
 ): OffsetCommitRequest {
   const topics = new Map<string, OffsetCommitRequest['topics'][number]>()
-  for (const { topic, partition, offset, leaderEpoch, metadata } of offsets) {
-    let entry = topics.get(topic)
-    if (entry === undefined) topics.set(topic, (entry = { name: topic, topicId: names.idOf(topic), partitions: [] }))
+  for (const { topic, partition, offset, leaderEpoch, metadata, ...one } of offsets) {
+    const topicId = one.topicId === ZERO_UUID ? names.idOf(topic) : one.topicId
+    let entry = topics.get(topicId + topic)
+    if (entry === undefined) topics.set(topicId + topic, (entry = { name: topic, topicId, partitions: [] }))
     entry.partitions.push({
       partitionIndex: partition,
       committedOffset: BigInt(offset),

@@ -14,7 +14,11 @@ export interface PositionsListener extends PositionListener {
   truncated(cursor: PartitionCursor, offset: number, divergentOffset: number | null): void
   /** Forgets what is buffered of the partition. */
   discard(cursor: PartitionCursor): void
+  /** The topic of this name has another id: it was deleted and made anew. */
+  newTopic(cursor: PartitionCursor, topicId: string): void
 }
+
+const UNKNOWN_TOPIC: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID])
 
 /** A partition and its `serial` when a question about it was asked: an answer for another serial is dropped. */
 interface Asked {
@@ -37,8 +41,7 @@ export class Positions {
     this.#listener = listener
     const retryPolicy = new RetryPolicy(config.retryBackoffMs, config.retryBackoffMaxMs)
     const task = (phase: PositionPhase, attempt: (asked: Asked[]) => Promise<void>): [PositionPhase, PositionTask] => {
-      const run = (cursors: readonly PartitionCursor[]): Promise<void> =>
-        attempt(cursors.map((cursor) => ({ cursor, serial: cursor.serial })))
+      const run = (cursors: readonly PartitionCursor[]): Promise<void> => this.#try(phase, cursors, attempt)
       return [phase, new PositionTask(phase, run, cluster, retryPolicy, listener)]
     }
     this.#tasks = new Map([
@@ -53,14 +56,36 @@ export class Positions {
     this.#tasks.get(cursor.phase)?.add(cursor)
   }
 
+  /** What is not known is asked for first, so that what is refused is refused now, and that it is known which topic the answers are about. */
+  async #try(
+    phase: PositionPhase,
+    cursors: readonly PartitionCursor[],
+    attempt: (asked: Asked[]) => Promise<void>,
+  ): Promise<void> {
+    const unknown = cursors.filter(({ topic, partition }) => this.#cluster.leaderFor(topic, partition) === undefined)
+    if (unknown.length > 0) await this.#cluster.refreshMetadata([...new Set(unknown.map(({ topic }) => topic))])
+    const asked: Asked[] = []
+    for (const cursor of cursors) {
+      if (!cursor.isActive || cursor.phase !== phase) continue
+      const topicId = this.#cluster.topicId(cursor.topic)
+      // A position that the application asked for is as good in the new topic.
+      if (cursor.isOfAnother(topicId) && cursor.reset === null) this.#listener.newTopic(cursor, topicId!)
+      else {
+        if (topicId !== undefined) cursor.topicId = topicId
+        asked.push({ cursor, serial: cursor.serial })
+      }
+    }
+    if (asked.length > 0) await attempt(asked)
+  }
+
   /** From the committed offset, or else by `autoOffsetReset`. */
   async #locate(asked: readonly Asked[]): Promise<void> {
     const { groupId } = this.#config
     if (groupId === null) return asked.forEach(({ cursor }) => this.#resetByPolicy(cursor))
-    await this.#knowTopics(asked)
     const cursors = asked.map(({ cursor }) => cursor)
     const answers = new Map((await this.#offsets.fetch(groupId, cursors)).map((one) => [keyOf(one), one]))
     let failure: KafkaError | null = null
+    const unknown = new Set<string>()
     for (const { cursor, serial } of asked) {
       if (!isCurrent(cursor, serial, 'locating')) continue
       const answer = answers.get(keyOf(cursor))
@@ -69,6 +94,7 @@ export class Positions {
         const error = errorAbout(code, `offset of group ${groupId} for ${cursor.topic}-${cursor.partition}`)
         if (error.retriable) failure = error
         else this.#fail(cursor, error)
+        if (UNKNOWN_TOPIC.has(code)) unknown.add(cursor.topic)
       } else if (answer!.offset < 0) {
         this.#resetByPolicy(cursor)
       } else {
@@ -78,6 +104,8 @@ export class Positions {
         if (answer!.leaderEpoch >= 0) this.validate(cursor)
       }
     }
+    // Another topic may have the name by now.
+    if (unknown.size > 0) await this.#cluster.refreshMetadata([...unknown])
     if (failure !== null) throw failure
   }
 
@@ -106,7 +134,6 @@ export class Positions {
   }
 
   async #reset(asked: readonly Asked[]): Promise<void> {
-    await this.#knowTopics(asked)
     const wanted = asked.filter(({ cursor }) => this.#mayReset(cursor))
     const questions = wanted.map(({ cursor }) => this.#endQuestion(cursor, this.#strategyOf(cursor)!))
     const ends = await listOffsets(this.#cluster, questions, this.#config.isolationLevel)
@@ -150,7 +177,6 @@ export class Positions {
 
   /** Whether the leader of now has what was read: all up to `fetchOffset`. */
   async #validate(asked: readonly Asked[]): Promise<void> {
-    await this.#knowTopics(asked)
     const leaderEpochs = new Map(asked.map(({ cursor }) => [cursor, this.#leaderEpochOf(cursor)]))
     const questions = asked
       .filter(({ cursor }) => cursor.fetchEpoch >= 0)
@@ -201,12 +227,6 @@ export class Positions {
   #validated(cursor: PartitionCursor, leaderEpoch: number): void {
     cursor.phase = 'fetching'
     cursor.validatedEpoch = leaderEpoch
-  }
-
-  /** What is not known is asked for first, so that what is refused is refused now. */
-  async #knowTopics(asked: readonly Asked[]): Promise<void> {
-    const unknown = asked.filter(({ cursor }) => this.#cluster.leaderFor(cursor.topic, cursor.partition) === undefined)
-    if (unknown.length > 0) await this.#cluster.refreshMetadata([...new Set(unknown.map(({ cursor }) => cursor.topic))])
   }
 
   #leaderEpochOf({ topic, partition }: PartitionCursor): number {
