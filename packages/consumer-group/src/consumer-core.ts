@@ -1,4 +1,4 @@
-import type { KafkaError } from '@millrace/protocol'
+import { ZERO_UUID, type KafkaError } from '@millrace/protocol'
 import { AfterTurn, Alarm, timeoutOption, type ClusterClient, type Environment } from '@millrace/client/internal'
 import { Assignment } from './assignment.ts'
 import type { ConsumerConfig } from './config.ts'
@@ -288,7 +288,13 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
     }
   }
 
+  mayRead({ partition }: PartitionCursor, topicId: string): boolean {
+    return topicId === ZERO_UUID || (this.#membership?.mayRead(topicId, partition) ?? true)
+  }
+
   newTopic(cursor: PartitionCursor, topicId: string): void {
+    // Under KIP-848 it may be another member's until the coordinator says that it is ours.
+    if (!this.mayRead(cursor, topicId)) return
     this.#move(cursor, () => cursor.beginAnew(topicId))
     this.positions.pursue(cursor)
   }

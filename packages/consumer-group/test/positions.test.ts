@@ -470,6 +470,23 @@ describe('commits', () => {
     }
   })
 
+  test('of all that was handled leave out what was in hand when the application sought the beginning, before that is found', async () => {
+    const topic = await bench.topic(1, 5)
+    await using consumer = bench.consumer({ groupId: 'rewound', topics: [topic], enableAutoCommit: false })
+    for await (const { offset } of consumer) {
+      if (offset < 2) continue
+      const fault = bench.broker.faults.add({ api: 'ListOffsets', topic, answer: { delayMs: 200 } })
+      consumer.seekToBeginning([{ topic, partition: 0 }])
+      await until(() => fault.hits > 0)
+      await consumer.commit()
+      expect(await bench.committed('rewound', topic)).toEqual([])
+      break
+    }
+    expect(await take(consumer, 5)).toEqual(range(0, 5))
+    await consumer.commit()
+    expect(await bench.committed('rewound', topic)).toEqual([5])
+  })
+
   test('asked for one after another without waiting leave in that order', async () => {
     const topic = await bench.topic(1, 1)
     await using consumer = bench.consumer({ groupId: 'ordered', topics: [topic], enableAutoCommit: false })

@@ -1,9 +1,9 @@
 import { getOr, type Anomaly } from './anomaly.ts'
-import { topicOf, type HistoryEvent, type Place } from './history.ts'
+import type { HistoryEvent, Place } from './history.ts'
 
 /**
  * What the coordinator wrote of a group's positions: none goes back, unless a member went back at its own wish; everything before one was handled by
- * a member of the group by then; and what members were told to be committed was written. Positions in topics that were deleted are not looked at.
+ * a member of the group by then; and what members were told to be committed was written.
  */
 export function checkCommits(events: readonly HistoryEvent[]): Anomaly[] {
   const check = new CommitCheck(events)
@@ -19,7 +19,6 @@ interface Position {
 class CommitCheck {
   readonly found: Anomaly[] = []
   readonly #groupOf = new Map<string, string>()
-  readonly #deleted = new Set<string>()
   /** Topic id and partition → what is stored, by offset. */
   readonly #stored = new Map<string, { readonly value: string; readonly offset: number }[]>()
   /** Group and partition → values that were handled there. */
@@ -33,7 +32,6 @@ class CommitCheck {
 
   constructor(events: readonly HistoryEvent[]) {
     for (const event of events) {
-      if (event.kind === 'deleted') this.#deleted.add(event.topic)
       if (event.kind !== 'stored') continue
       const { topicId, value, place } = event
       getOr(this.#stored, `${topicId} ${place.partition}`, () => []).push({ value, offset: place.offset })
@@ -54,8 +52,6 @@ class CommitCheck {
   #wrote({ group, topicId, place }: HistoryEvent & { kind: 'wrote' }): void {
     const key = `${group} ${place.partition}`
     getOr(this.#written, key, () => new Set<number>()).add(place.offset)
-    // A consumer goes on in a topic of the same name where it stood in the one before.
-    if (this.#deleted.has(topicOf(place.partition))) return
     const before = this.#positions.get(key)
     this.#positions.set(key, { offset: place.offset, topicId })
     if (before !== undefined && before.topicId === topicId && before.offset > place.offset && !this.#isWished(key, place.offset))

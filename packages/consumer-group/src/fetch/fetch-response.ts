@@ -3,6 +3,20 @@ import type { FetchableTopicResponse, FetchResponse } from '@millrace/protocol/a
 import type { FetchTarget } from './fetch-session.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
+/** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
+export const STALE_METADATA: ReadonlySet<number> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REPLICA_NOT_AVAILABLE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.OFFSET_NOT_AVAILABLE,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+])
+
 /** The broker does not know the session as we do: it begins anew. */
 export function isSessionError(errorCode: number): boolean {
   return (

@@ -5,7 +5,7 @@ import { UnreadableRecordError } from '../errors.ts'
 import { BUFFERED_FETCHES_MAX } from '../limits.ts'
 import { BrokerFetches, type FetchCall } from './broker-fetches.ts'
 import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSettings } from './fetch-request.ts'
-import { bytesOf, indexByTopic, isSessionError, nameOrId } from './fetch-response.ts'
+import { bytesOf, indexByTopic, isSessionError, nameOrId, STALE_METADATA } from './fetch-response.ts'
 import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
 import { FetchedMemory, type FetchedAnswer } from './fetched-memory.ts'
@@ -64,20 +64,6 @@ interface NodePlan {
   /** Whether one of `wanted` may have something: it was not asked just now, without waiting, and had nothing. */
   hasNews: boolean
 }
-
-/** Errors after which the same fetch makes sense again, from whoever the metadata names then. */
-const STALE_METADATA: ReadonlySet<number> = new Set([
-  ErrorCode.NOT_LEADER_OR_FOLLOWER,
-  ErrorCode.REPLICA_NOT_AVAILABLE,
-  ErrorCode.KAFKA_STORAGE_ERROR,
-  ErrorCode.FENCED_LEADER_EPOCH,
-  ErrorCode.OFFSET_NOT_AVAILABLE,
-  ErrorCode.UNKNOWN_LEADER_EPOCH,
-  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  ErrorCode.UNKNOWN_TOPIC_ID,
-  ErrorCode.INCONSISTENT_TOPIC_ID,
-  ErrorCode.LEADER_NOT_AVAILABLE,
-])
 
 /**
  * Decides what to fetch from whom, and takes in what comes. One fetch at a time per broker, in a session; a partition is left

@@ -146,6 +146,12 @@ export class PartitionCursor {
     this.serial++
     this.phase = 'resetting'
     this.reset = strategy
+    if (strategy === null) return
+    // The application goes somewhere else: what it had in hand and did not handle must not be taken for handled meanwhile.
+    this.position = -1
+    this.positionEpoch = -1
+    this.fetchOffset = -1
+    this.fetchEpoch = -1
   }
 
   /** The topic was deleted, and one of the same name was made: nothing holds of what is known. Nothing may be buffered. */

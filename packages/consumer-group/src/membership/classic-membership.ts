@@ -102,6 +102,11 @@ export class ClassicMembership implements Membership {
     return this.#member.deadline
   }
 
+  /** A classic group assigns by names. */
+  mayRead(): boolean {
+    return true
+  }
+
   start(now: number): void {
     if (this.#member.state !== 'idle') return
     this.#topics.start()

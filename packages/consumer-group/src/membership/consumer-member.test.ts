@@ -356,6 +356,41 @@ describe('reconciling', () => {
     expect(bench.only('heartbeat').request.topicPartitions).toEqual([{ topicId: 'id-t', partitions: [0, 1] }])
   })
 
+  test('a topic that was made anew is kept by its name while something else is given up', () => {
+    const bench = new Bench()
+    bench.stable({ t: [0], u: [0, 1] })
+    bench.names.delete('id-t')
+    bench.names.set('id-t2', 't')
+    bench.answer(bench.beat(), { get: { t2: [0], u: [0] } })
+    const revoke = bench.only('revoke')
+    expect(revoke.partitions).toEqual([{ topic: 'u', partition: 1 }])
+    bench.member.revoked(revoke.serial)
+    bench.member.assigned(bench.only('assign').serial, bench.now)
+    expect(bench.member.owned).toEqual([...t(0), { topic: 'u', partition: 0 }])
+    const acknowledgement = bench.due()
+    expect(acknowledgement.request.topicPartitions).toEqual([
+      { topicId: 'id-t2', partitions: [0] },
+      { topicId: 'id-u', partitions: [0] },
+    ])
+    // It is not assigned a second time.
+    bench.answer(acknowledgement)
+    expect([bench.kinds(), bench.member.state]).toEqual([[], 'stable'])
+  })
+
+  test('a partition is owned of the topic that was assigned, not of one that has its name meanwhile', () => {
+    const bench = new Bench()
+    bench.stable({ t: [0] })
+    expect([bench.member.owns('id-t', 0), bench.member.owns('id-t', 1), bench.member.owns('id-t2', 0)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    bench.names.set('id-t2', 't')
+    bench.answer(bench.beat(), { get: { t2: [0] } })
+    expect(bench.only('assign').partitions).toEqual([])
+    expect([bench.member.owns('id-t', 0), bench.member.owns('id-t2', 0)]).toEqual([false, true])
+  })
+
   test('nothing is taken over while a heartbeat that does not report it is on its way', () => {
     const bench = new Bench()
     bench.answer(bench.start(), { get: { new: [3] } })

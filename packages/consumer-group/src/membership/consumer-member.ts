@@ -82,6 +82,12 @@ export class ConsumerMember {
     return this.#owned
   }
 
+  /** Whether the partition of this very topic is owned: another topic may have had its name. */
+  owns(topicId: string, partition: number): boolean {
+    const { topics } = this.#isTakingOver ? this.#next! : this.#current
+    return topics.some((one) => one.topicId === topicId && one.partitions.includes(partition))
+  }
+
   /** Ids of assigned topics whose names are not known. */
   get unresolved(): string[] {
     return this.#target.topics.flatMap(({ topicId }) => (this.#names.has(topicId) ? [] : [topicId]))

@@ -99,6 +99,10 @@ export class ConsumerMembership implements Membership {
     return this.#member.deadline
   }
 
+  mayRead(topicId: string, partition: number): boolean {
+    return this.#member.owns(topicId, partition)
+  }
+
   start(now: number): void {
     if (this.#member.state !== 'unsubscribed') return
     this.#lookForTopics()

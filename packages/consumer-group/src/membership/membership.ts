@@ -36,6 +36,8 @@ export interface Membership {
   readonly topics: readonly string[]
   /** When `run` is next due. */
   readonly deadline: number
+  /** Whether the group gave us the partition of the topic of this id, which has the name now. */
+  mayRead(topicId: string, partition: number): boolean
   /** Joins the group, unless it did so already. */
   start(now: number): void
   /** Does what is due. */

@@ -37,7 +37,7 @@ export class RebalanceHook {
   /** The member has left: what the listener is at, or is called for yet, is not waited for. */
   end(): void {
     this.#isOver = true
-    for (const end of [...this.#waits]) end()
+    this.#waits.forEach((end) => end())
   }
 
   #bounded(name: RebalanceCall, partitions: readonly TopicPartition[], outcome: PromiseLike<unknown>): Promise<void> {

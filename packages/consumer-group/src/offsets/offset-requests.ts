@@ -35,8 +35,9 @@ export function offsetCommitRequest(
   names: TopicNames,
 ): OffsetCommitRequest {
   const topics = new Map<string, OffsetCommitRequest['topics'][number]>()
-  for (const { topic, partition, offset, leaderEpoch, metadata, ...one } of offsets) {
-    const topicId = one.topicId === ZERO_UUID ? names.idOf(topic) : one.topicId
+  for (const one of offsets) {
+    const { topic, partition, offset, leaderEpoch, metadata } = one
+    const topicId = idOf(one, names)
     let entry = topics.get(topicId + topic)
     if (entry === undefined) topics.set(topicId + topic, (entry = { name: topic, topicId, partitions: [] }))
     entry.partitions.push({
@@ -57,8 +58,12 @@ export function offsetCommitRequest(
 }
 
 /** Undefined when every version will do. */
-export function maxCommitVersion(partitions: readonly TopicPartition[], names: TopicNames): number | undefined {
-  return partitions.every(({ topic }) => names.idOf(topic) !== ZERO_UUID) ? undefined : LAST_COMMIT_VERSION_BY_NAME
+export function maxCommitVersion(offsets: readonly OffsetToCommit[], names: TopicNames): number | undefined {
+  return offsets.every((one) => idOf(one, names) !== ZERO_UUID) ? undefined : LAST_COMMIT_VERSION_BY_NAME
+}
+
+function idOf({ topic, topicId }: OffsetToCommit, names: TopicNames): string {
+  return topicId === ZERO_UUID ? names.idOf(topic) : topicId
 }
 
 /** The first error among the partitions; NONE if all were committed. */

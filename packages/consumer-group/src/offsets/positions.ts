@@ -16,6 +16,8 @@ export interface PositionsListener extends PositionListener {
   discard(cursor: PartitionCursor): void
   /** The topic of this name has another id: it was deleted and made anew. */
   newTopic(cursor: PartitionCursor, topicId: string): void
+  /** Whether the partition of the topic of this id is ours. */
+  mayRead(cursor: PartitionCursor, topicId: string): boolean
 }
 
 const UNKNOWN_TOPIC: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID])
@@ -65,17 +67,23 @@ export class Positions {
     const unknown = cursors.filter(({ topic, partition }) => this.#cluster.leaderFor(topic, partition) === undefined)
     if (unknown.length > 0) await this.#cluster.refreshMetadata([...new Set(unknown.map(({ topic }) => topic))])
     const asked: Asked[] = []
+    let failure: KafkaError | null = null
     for (const cursor of cursors) {
       if (!cursor.isActive || cursor.phase !== phase) continue
       const topicId = this.#cluster.topicId(cursor.topic)
+      if (topicId !== undefined && !this.#listener.mayRead(cursor, topicId))
+        failure = errorAbout(ErrorCode.UNKNOWN_TOPIC_ID, `topic ${cursor.topic}`)
       // A position that the application asked for is as good in the new topic.
-      if (cursor.isOfAnother(topicId) && cursor.reset === null) this.#listener.newTopic(cursor, topicId!)
+      else if (cursor.isOfAnother(topicId) && cursor.reset === null) this.#listener.newTopic(cursor, topicId!)
       else {
         if (topicId !== undefined) cursor.topicId = topicId
         asked.push({ cursor, serial: cursor.serial })
       }
     }
     if (asked.length > 0) await attempt(asked)
+    if (failure === null) return
+    await this.#cluster.refreshMetadata([...new Set(cursors.map(({ topic }) => topic))])
+    throw failure
   }
 
   /** From the committed offset, or else by `autoOffsetReset`. */
