@@ -491,7 +491,7 @@ describe('commits', () => {
     const topic = await bench.topic(1, 1)
     await using consumer = bench.consumer({ groupId: 'ordered', topics: [topic], enableAutoCommit: false })
     await take(consumer, 1)
-    bench.broker.faults.add({ api: 'OffsetCommit', group: 'ordered', answer: { delayMs: 50 } })
+    bench.broker.faults.add({ api: 'OffsetCommit', group: 'ordered', answer: { error: 'COORDINATOR_LOAD_IN_PROGRESS' } })
     const commits = range(1, 6).map((offset) => consumer.commit([{ topic, partition: 0, offset }]))
     await Promise.all(commits)
     expect(await bench.committed('ordered', topic)).toEqual([5])
