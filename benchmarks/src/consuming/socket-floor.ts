@@ -13,7 +13,7 @@ export async function socketMicrosPerByte(): Promise<number> {
   const server = createServer(pour).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const command = [...process.execArgv, join(import.meta.dirname, 'socket-reader.ts'), String(port)]
+  const command = [...process.execArgv, join(import.meta.dirname, 'socket-worker.ts'), String(port)]
   const measured: number[] = []
   try {
     for (let round = 0; round < ROUNDS; round++) {

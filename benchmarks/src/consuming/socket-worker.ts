@@ -1,4 +1,4 @@
-// Reads from a local socket into the same memory over and over, the least that a client can do: node socket-reader.ts PORT. The line that it
+// Reads from a local socket into the same memory over and over, the least that a client can do: node socket-worker.ts PORT. The line that it
 // prints is its CPU time per byte, in microseconds.
 import { connect } from 'node:net'
 import { mark, type Mark } from '../load/mark.ts'
