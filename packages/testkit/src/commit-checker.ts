@@ -1,5 +1,5 @@
 import { getOr, type Anomaly } from './anomaly.ts'
-import type { HistoryEvent, Place } from './history.ts'
+import { topicOf, type HistoryEvent, type Place } from './history.ts'
 
 /**
  * What the coordinator wrote of a group's positions: none goes back, unless a member went back at its own wish; everything before one was handled by
@@ -29,6 +29,8 @@ class CommitCheck {
   readonly #written = new Map<string, Set<number>>()
   /** Where members went back to; each is good for one step back. */
   readonly #sought = new Map<string, number[]>()
+  /** Topics that were deleted, and perhaps made anew. */
+  readonly #remade = new Set<string>()
 
   constructor(events: readonly HistoryEvent[]) {
     for (const event of events) {
@@ -42,8 +44,8 @@ class CommitCheck {
   see(event: HistoryEvent): void {
     if (event.kind === 'member') this.#groupOf.set(event.consumer, event.group)
     else if (event.kind === 'handled') this.#handledOf(event.consumer, event.place.partition).add(event.value)
-    else if (event.kind === 'sought' && event.offset !== null)
-      getOr(this.#sought, `${this.#groupOf.get(event.consumer)!} ${event.partition}`, () => []).push(event.offset)
+    else if (event.kind === 'sought') this.#wished(event)
+    else if (event.kind === 'deleted') this.#remade.add(event.topic)
     else if (event.kind === 'wrote') this.#wrote(event)
     else if (event.kind === 'forgot') this.#positions.delete(`${event.group} ${event.partition}`)
     else if (event.kind === 'committed') this.#told(event.group, event.place)
@@ -57,6 +59,13 @@ class CommitCheck {
     if (before !== undefined && before.topicId === topicId && before.offset > place.offset && !this.#isWished(key, place.offset))
       this.found.push({ kind: 'commit-back', message: `${group} committed ${show(place)} after offset ${before.offset}` })
     this.#checkSkip(group, topicId, place)
+  }
+
+  /** An offset of the topic that was may be beyond the end of the one in its place: then reading begins at the beginning. */
+  #wished({ consumer, partition, offset }: HistoryEvent & { kind: 'sought' }): void {
+    if (offset === null) return
+    const wish = this.#remade.has(topicOf(partition)) ? 0 : offset
+    getOr(this.#sought, `${this.#groupOf.get(consumer)!} ${partition}`, () => []).push(wish)
   }
 
   #isWished(key: string, offset: number): boolean {

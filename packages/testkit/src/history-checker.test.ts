@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AnomalyKind } from './anomaly.ts'
-import { History, type Order, type Owner, type Place } from './history.ts'
+import { topicOf, History, type Order, type Owner, type Place } from './history.ts'
 import { checkHistory, type CheckOptions } from './history-checker.ts'
 
 const P = 't-0'
@@ -203,6 +203,14 @@ describe('what may happen:', () => {
       (history) => {
         history.add('sought', { consumer: 'c1', partition: P, offset: 1 })
         poll(history, 'c1', 'b', at(1))
+        write(history, 2)
+      },
+    ],
+    [
+      'whoever seeks, in a topic that was made anew, beyond its end begins with it',
+      (history) => {
+        history.add('deleted', { topic: topicOf(P) })
+        history.add('sought', { consumer: 'c1', partition: P, offset: 3 })
         write(history, 2)
       },
     ],
