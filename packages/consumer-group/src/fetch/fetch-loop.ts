@@ -6,7 +6,6 @@ import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
 import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
 import type { FetchCall } from './broker-fetches.ts'
-import { bytesOf } from './fetch-response.ts'
 import { Fetcher, type ClusterView, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
@@ -81,8 +80,8 @@ export class FetchLoop {
     this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion }).then(
       (response) => {
         if (this.#isOver) return
-        this.#metrics.fetched(clock.now() - sentAt, bytesOf(response))
-        this.fetcher.fetched(call, response, clock.now())
+        const now = clock.now()
+        this.#metrics.fetched(now - sentAt, this.fetcher.fetched(call, response, now))
         this.#learnLeaders(response)
         this.#listener.changed()
       },

@@ -172,7 +172,8 @@ export class Fetcher {
     for (const [node, plan] of plans) if (plan.wanted.size > 0) this.#fetch(node, plan)
   }
 
-  fetched(call: FetchCall, response: FetchResponse, now: number): void {
+  /** Gives back how many bytes of batches came. */
+  fetched(call: FetchCall, response: FetchResponse, now: number): number {
     const broker = this.#broker(call.node)
     if (response.errorCode !== ErrorCode.NONE) {
       broker.ended(call)
@@ -180,7 +181,7 @@ export class Fetcher {
       this.#backOff(broker, now)
       const error = errorAbout(response.errorCode, `fetch from node ${call.node}`)
       if (!error.retriable && !isSessionError(response.errorCode)) this.effects.errors.push(error)
-      return
+      return 0
     }
     if (!call.isAside) broker.session.answered(response.sessionId)
     broker.failures = 0
@@ -196,6 +197,7 @@ export class Fetcher {
     }
     if (call.request.maxWaitMs === 0) this.#rest(call, this.memory.bufferedBytes - before, now)
     broker.ended(call)
+    return answer.sizeInBytes
   }
 
   fetchFailed(call: FetchCall, error: KafkaError, now: number): void {

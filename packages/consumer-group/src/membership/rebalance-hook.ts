@@ -1,6 +1,7 @@
 import type { Clock } from '@millrace/client/internal'
 import { nameAndMessageOf } from '@millrace/protocol/internal'
 import type { EventSource } from '../events.ts'
+import { isPromise } from '../promise-like.ts'
 import type { TopicPartition } from '../topic-partition.ts'
 import { RebalanceListenerError, type RebalanceCall, type RebalanceListener } from './rebalance-listener.ts'
 
@@ -69,8 +70,4 @@ export class RebalanceHook {
   #report(error: RebalanceListenerError): void {
     this.#events.emit('rebalanceListenerFailed', { error })
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

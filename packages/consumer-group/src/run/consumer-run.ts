@@ -1,6 +1,6 @@
 import type { KafkaError } from '@millrace/protocol'
 import { asKafkaError, isA } from '@millrace/protocol/internal'
-import { Alarm, type Clock, type ClusterClient, type Environment } from '@millrace/client/internal'
+import { AfterTurn, Alarm, type Clock, type ClusterClient, type Environment } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { ConsumerCore } from '../consumer-core.ts'
@@ -11,6 +11,7 @@ import { restOf } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { Loading } from '../fetch/record-feed.ts'
 import { nextTurn } from '../io/turn.ts'
+import { isPromise } from '../promise-like.ts'
 import {
   DELIVERY_CLOCK_EVERY,
   DELIVERY_SLICE_MS,
@@ -43,6 +44,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   readonly #copier: RecordCopier
   readonly #cluster: ClusterClient
   readonly #watch: HandlerWatch
+  readonly #afterTurn = new AfterTurn(() => this.#turn())
   /** For what the scheduler is to look at again. */
   readonly #alarm: Alarm
   /** For the end of those who do not end. */
@@ -60,7 +62,6 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   #sliceEnd = 0
   /** As of the last look at the clock, which is no longer ago than some records. */
   #now = 0
-  #isTurnDue = false
   #isPumping = false
   /** Whether more could begin now, but it is for others to go on first. */
   #isHeldUp = false
@@ -124,12 +125,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   }
 
   wake(): void {
-    if (this.#isTurnDue || this.#isOver) return
-    this.#isTurnDue = true
-    void Promise.resolve().then(() => {
-      this.#isTurnDue = false
-      this.#turn()
-    })
+    this.#afterTurn.schedule()
   }
 
   /** @param timeoutMs how long handlers may take to end, at most; default `drainTimeoutMs` */
@@ -145,7 +141,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
     try {
       if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return true
       result = this.#handler(task.item as never, task)
-      if (result === undefined || !isThenable(result)) {
+      if (result === undefined || !isPromise(result)) {
         if (!task.isPartial) return true
         this.#leftRest(task)
         return false
@@ -384,8 +380,4 @@ function decode(task: Task, decoder: RecordDecoder): boolean {
   task.item = decoder.decode(task.stored as KafkaRecord)
   task.isDecoded = true
   return task.item !== null
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
