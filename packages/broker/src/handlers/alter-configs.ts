@@ -11,22 +11,13 @@ import {
 } from '@millrace/protocol/apis/alter-configs'
 import type { Handler, RequestContext } from '../core/handler.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
-import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
-import { alterEach, configurableOf } from './configurable.ts'
+import { alterEach, alterErrors, configurableOf } from './configurable.ts'
 
 export const alterConfigsHandler: Handler<AlterConfigsRequest, AlterConfigsResponse> = {
   api: alterConfigsApi,
   minVersion: 0,
   maxVersion: 2,
-  errors: itemErrors({
-    ...RESOURCES,
-    items: ({ resources }: AlterConfigsRequest) => resources,
-    withItems: (request, resources) => ({ ...request, resources }),
-    answers: ({ responses }) => responses,
-    failed: ({ resourceType, resourceName }, errorCode) => {
-      return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
-    },
-  }),
+  errors: alterErrors(),
   handle({ resources, validateOnly }, context) {
     return { throttleTimeMs: 0, responses: alterEach(resources, (resource) => replace(resource, validateOnly, context)) }
   },

@@ -6,6 +6,7 @@ import { topicConfigValues } from '../config/topic-config.ts'
 import { TOPIC_CONFIG_BY_NAME } from '../config/topic-config-definitions.ts'
 import type { RequestContext } from '../core/handler.ts'
 import { refusal, type Refusal } from '../core/outcome.ts'
+import { FAULT_MESSAGE, itemErrors, RESOURCES, type ErrorShape } from '../faults/error-shape.ts'
 import { BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../metadata/metadata-record.ts'
 import { invalidTopicName } from '../metadata/topic-name.ts'
 
@@ -33,6 +34,22 @@ export interface Configurable {
   /** What is in force now. */
   valueOf(definition: OverriddenDefinition): string
   alter(changes: ReadonlyMap<string, string | null>, validateOnly: boolean, now: number): Refusal | null
+}
+
+/** How both ways to alter configurations say that something failed. */
+export function alterErrors<Request extends { resources: Resource[] }, Response extends { responses: Altered[] }>(): ErrorShape<
+  Request,
+  Response
+> {
+  return itemErrors({
+    ...RESOURCES,
+    items: ({ resources }) => resources,
+    withItems: (request, resources) => ({ ...request, resources }),
+    answers: ({ responses }) => responses,
+    failed: ({ resourceType, resourceName }, errorCode) => {
+      return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
+    },
+  })
 }
 
 /** Alters each resource by itself. One that is named twice is not altered at all. */

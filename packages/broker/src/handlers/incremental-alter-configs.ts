@@ -11,8 +11,7 @@ import {
 } from '@millrace/protocol/apis/incremental-alter-configs'
 import { ConfigType } from '../config/config-types.ts'
 import type { Handler, RequestContext } from '../core/handler.ts'
-import { FAULT_MESSAGE, itemErrors, RESOURCES } from '../faults/error-shape.ts'
-import { alterEach, configurableOf, type Configurable } from './configurable.ts'
+import { alterEach, alterErrors, configurableOf, type Configurable } from './configurable.ts'
 import { isRefusal, refusal, type Refusal } from '../core/outcome.ts'
 
 const SET = 0
@@ -24,15 +23,7 @@ export const incrementalAlterConfigsHandler: Handler<IncrementalAlterConfigsRequ
   api: incrementalAlterConfigsApi,
   minVersion: 0,
   maxVersion: 1,
-  errors: itemErrors({
-    ...RESOURCES,
-    items: ({ resources }: IncrementalAlterConfigsRequest) => resources,
-    withItems: (request, resources) => ({ ...request, resources }),
-    answers: ({ responses }) => responses,
-    failed: ({ resourceType, resourceName }, errorCode) => {
-      return { errorCode, errorMessage: FAULT_MESSAGE, resourceType, resourceName }
-    },
-  }),
+  errors: alterErrors(),
   handle({ resources, validateOnly }, context) {
     return { throttleTimeMs: 0, responses: alterEach(resources, (resource) => alter(resource, validateOnly, context)) }
   },
