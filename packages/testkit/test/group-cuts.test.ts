@@ -1,7 +1,8 @@
 import { Consumer, type ConsumerOptions } from '@millrace/consumer-group'
 import { RecordBatchBuilder } from '@millrace/records/internal'
-import { CoordinatorLog, HEALTHY, History, SimCluster, type Direction, type PlannedCut, type Traffic } from '@millrace/testkit'
+import { CoordinatorLog, HEALTHY, History, SimCluster, type PlannedCut, type Traffic } from '@millrace/testkit'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { placesIn } from './cut-places.ts'
 
 const TOPIC = 't'
 const GROUP = 'g'
@@ -74,16 +75,6 @@ function append({ broker, clock }: SimCluster, values: readonly string[]): void 
   const builder = new RecordBatchBuilder({ buffer: Buffer.allocUnsafeSlow(1_000) })
   for (const value of values) builder.tryAppend(clock.now(), null, Buffer.from(value))
   broker.services.topics.partition(TOPIC, 0)!.log.append(builder.seal(), { now: clock.now(), origin: 'client' })
-}
-
-/** Every place at which one of the connections can be cut, before its first byte and after its last included. */
-function placesIn({ traffic }: Exchange): PlannedCut[] {
-  const places: PlannedCut[] = []
-  for (const [connection, carried] of traffic.entries()) {
-    for (const direction of ['toServer', 'toClient'] satisfies Direction[])
-      for (let bytes = 0; bytes <= carried[direction]; bytes++) places.push({ connection, direction, bytes })
-  }
-  return places
 }
 
 const MEMBERS: ReadonlyArray<readonly [string, Partial<ConsumerOptions>, readonly string[]]> = [

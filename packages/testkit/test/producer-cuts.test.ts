@@ -1,6 +1,7 @@
 import { Producer, type ProducerOptions } from '@millrace/producer'
-import { HEALTHY, SimCluster, type Direction, type PlannedCut, type Traffic } from '@millrace/testkit'
+import { HEALTHY, SimCluster, type PlannedCut, type Traffic } from '@millrace/testkit'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { placesIn } from './cut-places.ts'
 import { readLogs } from './producer-run.ts'
 
 /** The first goes alone; the others follow in requests that are in flight together. */
@@ -44,16 +45,6 @@ async function exchange(plannedCuts: readonly PlannedCut[], options: Partial<Pro
     brokenConnections: network.brokenConnections,
     timersLeft: clock.pendingTimers,
   }
-}
-
-/** Every place at which one of the connections can be cut, before its first byte and after its last included. */
-function placesIn({ traffic }: Exchange): PlannedCut[] {
-  const places: PlannedCut[] = []
-  for (const [connection, carried] of traffic.entries()) {
-    for (const direction of ['toServer', 'toClient'] satisfies Direction[])
-      for (let bytes = 0; bytes <= carried[direction]; bytes++) places.push({ connection, direction, bytes })
-  }
-  return places
 }
 
 describe('a producer whose connection is cut after any byte', () => {
