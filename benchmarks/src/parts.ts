@@ -6,11 +6,11 @@ import { benchConsumeMemory } from './consuming/consume-memory-bench.ts'
 import { consumeTables } from './consuming/consume-tables.ts'
 import { socketMicrosPerByte } from './consuming/socket-floor.ts'
 import { benchEndToEnd } from './consuming/end-to-end-bench.ts'
-import { benchJavaConsume, consumeRatios, javaConsumeTable, type JavaConsumeResults } from './consuming/java-consume-bench.ts'
+import { benchJavaConsume, consumeRatios, javaConsumeTable } from './consuming/java-consume-bench.ts'
 import { benchRebalance } from './grouping/rebalance-bench.ts'
 import { rebalanceTables } from './grouping/rebalance-tables.ts'
 import type { BrokerKind, Options, Part } from './options.ts'
-import { benchJava, brokerRatios, javaTable, type JavaResults } from './producing/java-bench.ts'
+import { benchJava, brokerRatios, javaTable } from './producing/java-bench.ts'
 import { benchLatency } from './producing/latency-bench.ts'
 import { benchMemory } from './producing/memory-bench.ts'
 import { benchPartitions } from './producing/partitions-bench.ts'
@@ -22,19 +22,21 @@ type Log = (line: string) => void
 /** Titles of RESULTS.md and their tables. */
 export type Sections = Map<string, string>
 
+type PartRun = (options: Options, log: Log) => Promise<Sections>
+
 /** Measures one part. Its sections replace those of the same title, and no others. */
 export function runPart(part: Part, options: Options, log: Log): Promise<Sections> {
   return PART_RUNS[part](options, log)
 }
 
-const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<Sections>>> = {
+const PART_RUNS: Readonly<Record<Part, PartRun>> = {
   codec: async (_, log) => new Map([['Codecs', await benchCodecs(log)]]),
   broker: async (_, log) => new Map([['Embedded broker', await benchBroker(log)]]),
   produce: (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'Producing', async (kind) =>
       produceTables(await benchProduce(kind, options, log), kind, options.clients),
     ),
-  java: javaPart,
+  java: besideJava("Beside Java's producer", 'Java against both brokers', benchJava, javaTable, brokerRatios),
   latency: (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'One awaited send at a time', (kind) => benchLatency(kind, options, log)),
   partitions: (options, log) =>
@@ -45,7 +47,13 @@ const PART_RUNS: Readonly<Record<Part, (options: Options, log: Log) => Promise<S
     onEach(options.brokers ?? ['embedded'], 'Consuming', async (kind) =>
       consumeTables(await benchConsume(kind, options, log), kind, options.clients, await socketMicrosPerByte()),
     ),
-  'java-consume': javaConsumePart,
+  'java-consume': besideJava(
+    "Beside Java's consumer",
+    "Java's consumer on both brokers",
+    benchJavaConsume,
+    javaConsumeTable,
+    consumeRatios,
+  ),
   'end-to-end': (options, log) =>
     onEach(options.brokers ?? ['embedded'], 'End to end at an even rate', (kind) => benchEndToEnd(kind, options, log)),
   rebalance: (options, log) =>
@@ -68,26 +76,24 @@ async function onEach(
   return sections
 }
 
-async function javaPart(options: Options, log: Log): Promise<Sections> {
-  const all = new Map<BrokerKind, JavaResults>()
-  const sections = await onEach(options.brokers ?? ['real', 'embedded'], "Beside Java's producer", async (kind) => {
-    const results = await benchJava(kind, options, log)
-    all.set(kind, results)
-    return javaTable(results, kind)
-  })
-  if (all.size === 2) sections.set('Java against both brokers', brokerRatios(all))
-  return sections
-}
-
-async function javaConsumePart(options: Options, log: Log): Promise<Sections> {
-  const all = new Map<BrokerKind, JavaConsumeResults>()
-  const sections = await onEach(options.brokers ?? ['real', 'embedded'], "Beside Java's consumer", async (kind) => {
-    const results = await benchJavaConsume(kind, options, log)
-    all.set(kind, results)
-    return javaConsumeTable(results, kind)
-  })
-  if (all.size === 2) sections.set("Java's consumer on both brokers", consumeRatios(all))
-  return sections
+/** A table for each broker and, where both were measured, one of what Java makes of them. */
+function besideJava<Results>(
+  title: string,
+  ratiosTitle: string,
+  bench: (kind: BrokerKind, options: Options, log: Log) => Promise<Results>,
+  tableOf: (results: Results, kind: BrokerKind) => string,
+  ratiosOf: (all: ReadonlyMap<BrokerKind, Results>) => string,
+): PartRun {
+  return async (options, log) => {
+    const all = new Map<BrokerKind, Results>()
+    const sections = await onEach(options.brokers ?? ['real', 'embedded'], title, async (kind) => {
+      const results = await bench(kind, options, log)
+      all.set(kind, results)
+      return tableOf(results, kind)
+    })
+    if (all.size === 2) sections.set(ratiosTitle, ratiosOf(all))
+    return sections
+  }
 }
 
 function titleOn(title: string, kind: BrokerKind): string {

@@ -1,5 +1,6 @@
 import { Consumer, type ConsumerBatch } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
+import { countValues } from '../batch-values.ts'
 import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
 import type { BenchClient, BenchConsumer, BenchProducer, ConsumerWorkload, ProducerWorkload } from '../workload.ts'
 
@@ -73,12 +74,7 @@ async function consumeBatches(
   const consumer = connect(workload)
   return running(consumer, async () => {
     for await (const batch of consumer.batches()) {
-      let count = 0
-      let bytes = 0
-      for (const record of batch) {
-        count++
-        bytes += record.value!.length
-      }
+      const { count, bytes } = countValues(batch)
       onMessages(count, bytes)
     }
   })
@@ -115,12 +111,7 @@ export const millraceRunBatch: BenchClient = {
   openConsumer: async (workload, onMessages) => {
     const consumer = connect(workload)
     const eachBatch = (batch: ConsumerBatch): void => {
-      let count = 0
-      let bytes = 0
-      for (const record of batch) {
-        count++
-        bytes += record.value!.length
-      }
+      const { count, bytes } = countValues(batch)
       onMessages(count, bytes)
     }
     return running(consumer, () => consumer.run({ eachBatch }))

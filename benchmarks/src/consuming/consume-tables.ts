@@ -1,13 +1,13 @@
 import { cpus } from 'node:os'
-import { missingReason, modeOf, OWN, OWN_SINGLE } from '../clients/registry.ts'
+import { modeOf, OWN, OWN_SINGLE } from '../clients/registry.ts'
 import { bestPeer, coresOf, medianOf, type PerClient } from '../comparison.ts'
+import { figureTables, modeLines, PEAK_RSS } from '../figures-table.ts'
 import { FILL_BATCH_BYTES } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { sizeText, type Case } from '../producing/cases.ts'
 import { decompressMicros } from '../producing/codec-floor.ts'
 import { BROKER_THREADS, judged, judgedUnless, limitOf, type Wanted } from '../producing/verdict.ts'
-import { succeeded } from '../run-client.ts'
-import { digits, markdownTable, megabytes, thousands, type Row } from '../table.ts'
+import { digits, markdownTable, thousands, type Row } from '../table.ts'
 import type { ConsumeMeasurement } from '../workload.ts'
 
 /** The figures that were asked for: batches against the best peer of the row, `for await` against @platformatic/kafka. */
@@ -25,11 +25,7 @@ export function consumeTables(
   clients: readonly string[],
   socketMicrosPerByte: number,
 ): string {
-  const sizes = [...new Set([...results.keys()].map(({ messageBytes }) => messageBytes))]
-  const details = sizes.map((bytes) => {
-    const ofSize = [...results].filter(([{ messageBytes }]) => messageBytes === bytes)
-    return `### Consuming ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
-  })
+  const details = figureTables(results, (size) => `Consuming ${size}`, [PEAK_RSS])
   return [verdictTable(results, kind, cpus().length, socketMicrosPerByte), VERDICT_NOTE, ...details, modes(clients)].join('\n\n')
 }
 
@@ -74,36 +70,7 @@ that the client was not what held the rate: \`broker\`, its thread was busy for 
 and of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
 full batches costs by itself; no client can do without. Where they are more than a third of the best peer's CPU, a third is out of reach.`
 
-function detailTable(results: readonly (readonly [Case, PerClient<ConsumeMeasurement>])[]): string {
-  const head = ['codec, partitions, client', 'messages/s', 'CPU µs/message', 'client, cores', 'broker, cores', 'peak RSS MB']
-  const rows = results.flatMap(([{ compression, partitions }, perClient]) =>
-    [...perClient].map(([client, attempts]): Row => {
-      const name = `${compression}, ${partitions}, ${client}`
-      const failed = attempts.length - succeeded(attempts).length
-      if (failed === attempts.length) return [`${name} (failed)`, ...Array.from({ length: head.length - 1 }, () => '–')]
-      const { clientCores, brokerCores } = coresOf(attempts)
-      return [
-        failed === 0 ? name : `${name} (${failed} of ${attempts.length} runs failed)`,
-        thousands(medianOf(attempts, 'messagesPerSecond')),
-        digits(medianOf(attempts, 'cpuMicrosPerMessage')),
-        clientCores.toFixed(2),
-        brokerCores.toFixed(2),
-        megabytes(medianOf(attempts, 'peakRssBytes')),
-      ]
-    }),
-  )
-  return markdownTable(head, rows)
-}
-
 /** How each client hands out what it reads, and which could not be measured. */
 export function modes(clients: readonly string[]): string {
-  const lines = clients
-    .filter((client) => client !== 'java')
-    .map((client) => `- ${client}: ${notMeasured(client) ?? modeOf(client).consuming}`)
-  return lines.join('\n')
-}
-
-function notMeasured(client: string): string | undefined {
-  const missing = missingReason(client)
-  return missing === undefined ? undefined : `not measured: ${missing}`
+  return modeLines(clients, (client) => modeOf(client).consuming)
 }

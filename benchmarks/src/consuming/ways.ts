@@ -1,4 +1,5 @@
 import type { Consumer, ConsumerOptions } from '@millrace/consumer-group'
+import { countValues } from '../batch-values.ts'
 
 /** What handles messages: it is to be waited for when it gives a promise. */
 export type Handler = (messages: number, bytes: number) => Promise<void> | undefined
@@ -71,12 +72,7 @@ async function eachRecord(records: AsyncIterable<{ readonly value: Buffer | null
 
 async function eachBatch(batches: AsyncIterable<Iterable<{ readonly value: Buffer | null }>>, handle: Handler): Promise<void> {
   for await (const batch of batches) {
-    let count = 0
-    let bytes = 0
-    for (const record of batch) {
-      count++
-      bytes += record.value!.length
-    }
+    const { count, bytes } = countValues(batch)
     const waiting = handle(count, bytes)
     if (waiting !== undefined) await waiting
   }

@@ -1,10 +1,11 @@
 import { cpus } from 'node:os'
-import { missingReason, OWN, OWN_SINGLE, modeOf } from '../clients/registry.ts'
+import { OWN, OWN_SINGLE, modeOf } from '../clients/registry.ts'
 import { bestPeer, coresOf, medianOf } from '../comparison.ts'
+import { figureTables, modeLines, PEAK_RSS, type FigureColumn } from '../figures-table.ts'
 import { BATCH_BYTES } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
-import { succeeded } from '../run-client.ts'
-import { digits, markdownTable, megabytes, thousands, type Row } from '../table.ts'
+import { digits, markdownTable, thousands, type Row } from '../table.ts'
+import type { ProduceMeasurement } from '../workload.ts'
 import { sizeText, type Case } from './cases.ts'
 import { compressMicros } from './codec-floor.ts'
 import type { CaseResults } from './produce-bench.ts'
@@ -18,11 +19,7 @@ const LOOP_DELAY_MS: Wanted = { most: 20 }
 
 /** The verdicts in one table, then all figures in one for each size, then what each client was told. */
 export function produceTables(results: ReadonlyMap<Case, CaseResults>, kind: BrokerKind, clients: readonly string[]): string {
-  const sizes = [...new Set([...results.keys()].map(({ messageBytes }) => messageBytes))]
-  const details = sizes.map((bytes) => {
-    const ofSize = [...results].filter(([{ messageBytes }]) => messageBytes === bytes)
-    return `### ${sizeText(bytes)}\n\n${detailTable(ofSize)}`
-  })
+  const details = figureTables(results, (size) => size, COLUMNS)
   return [verdictTable(results, kind, cpus().length), VERDICT_NOTE, ...details, modes(clients, 'many')].join('\n\n')
 }
 
@@ -66,49 +63,18 @@ that the client was not what held the rate: \`broker\`, its thread was busy for 
 stand in a cell, they are of \`sendAll\` and of \`send\`. \`codec alone\` is what the compression of full batches costs by itself per message, which no client
 can do without: where it is more than a third of the best peer's CPU, a third is out of reach.`
 
-function detailTable(results: readonly (readonly [Case, CaseResults])[]): string {
-  const head = [
-    'codec, partitions, client',
-    'messages/s',
-    'CPU µs/message',
-    'client, cores',
-    'broker, cores',
-    'loop delay p99 ms',
-    'ack p50 ms',
-    'ack p99 ms',
-    'peak RSS MB',
-  ]
-  const rows = results.flatMap(([{ compression, partitions }, perClient]) =>
-    [...perClient].map(([client, attempts]): Row => {
-      const name = `${compression}, ${partitions}, ${client}`
-      const failed = attempts.length - succeeded(attempts).length
-      if (failed === attempts.length) return [`${name} (failed)`, ...Array.from({ length: head.length - 1 }, () => '–')]
-      const { clientCores, brokerCores } = coresOf(attempts)
-      return [
-        failed === 0 ? name : `${name} (${failed} of ${attempts.length} runs failed)`,
-        thousands(medianOf(attempts, 'messagesPerSecond')),
-        digits(medianOf(attempts, 'cpuMicrosPerMessage')),
-        clientCores.toFixed(2),
-        brokerCores.toFixed(2),
-        digits(medianOf(attempts, 'loopDelayP99Ms')),
-        digits(medianOf(attempts, 'callP50Ms')),
-        digits(medianOf(attempts, 'callP99Ms')),
-        megabytes(medianOf(attempts, 'peakRssBytes')),
-      ]
-    }),
-  )
-  return markdownTable(head, rows)
-}
+const COLUMNS: readonly FigureColumn<ProduceMeasurement>[] = [
+  { head: 'loop delay p99 ms', figure: (attempts) => digits(medianOf(attempts, 'loopDelayP99Ms')) },
+  { head: 'ack p50 ms', figure: (attempts) => digits(medianOf(attempts, 'callP50Ms')) },
+  { head: 'ack p99 ms', figure: (attempts) => digits(medianOf(attempts, 'callP99Ms')) },
+  PEAK_RSS,
+]
 
 /** What each client was told, and which could not be measured. */
 export function modes(clients: readonly string[], sent: 'many' | 'one'): string {
-  const lines = clients
-    .filter((client) => client !== 'java')
-    .map((client) => {
-      const missing = missingReason(client)
-      if (missing !== undefined) return `- ${client}: not measured: ${missing}`
-      const { producing, calls } = modeOf(client)
-      return `- ${client}: ${producing}${sent === 'many' ? `; ${calls}` : ''}`
-    })
-  return `All with acks all.\n\n${lines.join('\n')}`
+  const told = (client: string): string => {
+    const { producing, calls } = modeOf(client)
+    return `${producing}${sent === 'many' ? `; ${calls}` : ''}`
+  }
+  return `All with acks all.\n\n${modeLines(clients, told)}`
 }
