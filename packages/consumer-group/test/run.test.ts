@@ -233,6 +233,21 @@ describe('batches', () => {
     expect(await bench.committed(groupId, topic)).toEqual([50])
   })
 
+  test('an offset that was never in the batch is refused: an index, say', async () => {
+    const topic = await bench.topic(1, 10)
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic], maxPollRecords: 5 })
+    const firsts: number[] = []
+    await consumer.run({
+      eachBatch: (batch, context) => {
+        firsts.push(batch.firstOffset)
+        for (const wrong of [batch.firstOffset - 1, batch.lastOffset + 1, 5.5])
+          expect(() => context.handled(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', option: 'handled' }))
+        if (batch.lastOffset === 9) consumer.stop()
+      },
+    })
+    expect(firsts).toEqual([0, 5])
+  })
+
   test('what was resolved before the failure that stops is committed, and the error names the next', async () => {
     const topic = await bench.topic(1, 10)
     const groupId = newGroup()

@@ -78,6 +78,7 @@ export class CursorSource implements LaneSource {
   describe(task: Task): void {
     const { stored } = task
     if (isBatch(stored)) {
+      task.firstOffset = stored.firstOffset
       task.offset = stored.firstOffset
       task.lastOffset = stored.lastOffset
       task.epoch = stored.leaderEpoch
@@ -85,6 +86,7 @@ export class CursorSource implements LaneSource {
       return
     }
     const { offset, batch, sizeInBytes } = stored as KafkaRecord
+    task.firstOffset = offset
     task.offset = offset
     task.lastOffset = offset
     task.epoch = batch.partitionLeaderEpoch

@@ -192,9 +192,9 @@ export class Lane {
   resolve(task: Task, record: number | { readonly offset: number }): void {
     const offset = typeof record === 'object' && record !== null ? record.offset : record
     this.enter(task)
-    const { lastOffset } = task
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset > lastOffset)
-      throw new ConfigError('handled', record, `a record of the batch or its offset, at most ${lastOffset}`)
+    const { firstOffset, lastOffset } = task
+    if (!Number.isSafeInteger(offset) || offset < firstOffset || offset > lastOffset)
+      throw new ConfigError('handled', record, `a record of the batch or its offset, from ${firstOffset} to ${lastOffset}`)
     if (this.#taken.isStale(task) || offset < task.offset) return
     task.offset = offset + 1
     if (!this.#taken.isOpen(task)) return

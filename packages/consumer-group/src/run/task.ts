@@ -20,7 +20,7 @@ export interface RecordContext {
 export interface BatchContext extends RecordContext {
   /**
    * The records of the batch up to this one, itself included, were handled: if the handler fails, only those after it are tried again.
-   * @throws {ConfigError} for an offset that is not in the batch
+   * @throws {ConfigError} for an offset that was never in the batch
    */
   handled(record: number | { readonly offset: number }): void
   /**
@@ -45,6 +45,7 @@ export class Task implements BatchContext {
   /** What the handler gets; the same, unless it was deserialized. */
   item: unknown = null
   isDecoded = false
+  firstOffset = 0
   /** Its first offset that was not handled. */
   offset = 0
   lastOffset = 0
