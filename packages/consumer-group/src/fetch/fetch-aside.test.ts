@@ -152,3 +152,16 @@ test('nothing is asked beside a fetch that does not wait: its answer is near', (
   // The new one does not wait until the other may have something again.
   expect(partitionsOf(bench.poll()[0])).toEqual([1, 2])
 })
+
+test('what is consumed is a reason to plan a fetch only when a broker can be asked', () => {
+  const bench = new FetchBench({ maxPartitionFetchBytes: 100 })
+  bench.cursor(0)
+  bench.cursor(1)
+  bench.fetch({ 0: { records: batch(0, 10) } })
+  const [near] = bench.poll()
+  bench.offsets()
+  expect(bench.fetcher.hasRoom).toBe(false)
+  bench.answer(near!, { 1: { records: batch(0, 10) } })
+  const [waiting] = bench.poll()
+  expect([partitionsOf(waiting), waiting!.request.maxWaitMs]).toEqual([[0], 0])
+})

@@ -51,6 +51,7 @@ describe('the fetcher', () => {
     expect(bench.poll()).toEqual([])
     // ... and once there is room, that is not for the other one to wait for.
     bench.offsets()
+    expect(bench.fetcher.hasRoom).toBe(true)
     const [aside] = bench.poll()
     expect([aside!.isAside, aside!.request.maxWaitMs]).toEqual([true, 0])
     expect([...aside!.wanted.keys()].map(({ partition }) => partition)).toEqual([0])

@@ -135,7 +135,7 @@ export class Fetcher {
     }
   }
 
-  /** Whether something was consumed since the last `poll`, so that there may be more to fetch. */
+  /** Whether something was consumed since the last `poll`, and a broker can be asked for more. */
   get hasRoom(): boolean {
     return this.#hasRoom
   }
@@ -144,7 +144,8 @@ export class Fetcher {
   consumed(cursor: PartitionCursor): void {
     const chunk = this.memory.shift(cursor)
     this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
-    this.#hasRoom = true
+    // While all answers are near there is nothing to plan: a member of a thousand partitions would look at all of them for each.
+    this.#hasRoom ||= [...this.#brokers.values()].some((broker) => !broker.isBusy)
     // To the end of the line, so that every partition gets its turn.
     const at = this.ready.indexOf(cursor)
     if (at >= 0) this.ready.splice(at, 1)
