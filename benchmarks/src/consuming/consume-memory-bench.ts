@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { startBroker } from '../brokers.ts'
-import { missingReason } from '../clients/registry.ts'
+import { missingReason, OWN } from '../clients/registry.ts'
 import { BATCH_BYTES, CONSUME_MEMORY_LIMIT_MS, CONSUME_MEMORY_MESSAGES, CONSUME_MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
+import { NODE_SETTINGS } from '../node-settings.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { judged } from '../producing/verdict.ts'
 import { median } from '../statistics.ts'
@@ -57,21 +58,41 @@ export async function benchConsumeMemory(kind: BrokerKind, options: Options, log
     const plan = { bootstrapServers, topic: TOPIC, partitions: PARTITIONS, batchBytes: BATCH_BYTES, valueBytes }
     const filled = await fillTopic({ ...plan, contents: 'plain' })
     log(`${kind} consume-memory: ${thousands(filled.messages)} messages`)
-    const runs: MemoryRun[] = []
-    for (const [place, { client, way }] of WAYS.entries()) {
-      if (!options.clients.includes(client) || missingReason(client) !== undefined) continue
-      const sampleEvery = messages / CONSUME_MEMORY_SAMPLES
-      const work: MemoryWork = { bootstrapServers, topic: TOPIC, partitions: PARTITIONS, way: place, messages, sampleEvery }
-      const worker = join(import.meta.dirname, 'memory-worker.ts')
-      const command = [process.execPath, ...process.execArgv, worker, JSON.stringify(work)]
-      const ended = await runReporting<MemoryReport>(command, CONSUME_MEMORY_LIMIT_MS)
-      log(`${kind} consume-memory ${client} ${way}: ${(ended.last?.samples ?? []).map(megabytes).join(' ')} MB`)
-      runs.push({ client, way, ended })
+    const reports: string[] = []
+    for (const [title, nodeOptions] of NODE_SETTINGS) {
+      // What the others do of it without the defaults is of no interest.
+      const clients = nodeOptions.length === 0 ? options.clients : options.clients.filter((client) => client === OWN)
+      const runs = await measureEach(clients, bootstrapServers, messages, nodeOptions, (line) =>
+        log(`${kind} consume-memory, ${title}, ${line}`),
+      )
+      reports.push(`### ${title}\n\n${consumeMemoryReport(runs, messages)}`)
     }
-    return consumeMemoryReport(runs, messages)
+    return reports.join('\n\n')
   } finally {
     await broker.stop()
   }
+}
+
+/** Each way of the clients in a process of its own. */
+async function measureEach(
+  clients: readonly string[],
+  bootstrapServers: string,
+  messages: number,
+  nodeOptions: readonly string[],
+  log: (line: string) => void,
+): Promise<MemoryRun[]> {
+  const runs: MemoryRun[] = []
+  for (const [place, { client, way }] of WAYS.entries()) {
+    if (!clients.includes(client) || missingReason(client) !== undefined) continue
+    const sampleEvery = messages / CONSUME_MEMORY_SAMPLES
+    const work: MemoryWork = { bootstrapServers, topic: TOPIC, partitions: PARTITIONS, way: place, messages, sampleEvery }
+    const worker = join(import.meta.dirname, 'memory-worker.ts')
+    const command = [process.execPath, ...nodeOptions, ...process.execArgv, worker, JSON.stringify(work)]
+    const ended = await runReporting<MemoryReport>(command, CONSUME_MEMORY_LIMIT_MS)
+    log(`${client} ${way}: ${(ended.last?.samples ?? []).map(megabytes).join(' ')} MB`)
+    runs.push({ client, way, ended })
+  }
+  return runs
 }
 
 export function consumeMemoryReport(runs: readonly MemoryRun[], messages: number): string {
@@ -81,7 +102,7 @@ export function consumeMemoryReport(runs: readonly MemoryRun[], messages: number
     head,
     runs.map((run) => rowOf(run, messages)),
   )
-  return `${table}\n\n${thousands(messages)} messages of ${MESSAGE_BYTES} B from ${PARTITIONS} partitions, with Node's defaults; each client in a process of its own, as it comes. Resident memory is read every ${thousands(messages / CONSUME_MEMORY_SAMPLES)}
+  return `${table}\n\n${thousands(messages)} messages of ${MESSAGE_BYTES} B from ${PARTITIONS} partitions; each client in a process of its own, as it comes. Resident memory is read every ${thousands(messages / CONSUME_MEMORY_SAMPLES)}
 messages; a figure is the median of ${END_SAMPLES} of these, those up to the tenth part of all and the last ones. ≤ ${GROWTH_MOST} was wanted of Millrace. In all of these is what strips the types of the
 benchmark's own TypeScript (about 17 MB), which a user does not have.`
 }

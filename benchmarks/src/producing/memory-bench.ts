@@ -1,5 +1,6 @@
 import { OWN } from '../clients/registry.ts'
 import { BATCH_BYTES, LINGER_MS, MEMORY_MESSAGES, MEMORY_SAMPLES, PARTITIONS } from '../limits.ts'
+import { NODE_SETTINGS } from '../node-settings.ts'
 import type { BrokerKind, Options } from '../options.ts'
 import { runClient, type Attempt } from '../run-client.ts'
 import { median } from '../statistics.ts'
@@ -18,18 +19,12 @@ const GROWTH_MOST = 1.1
 /** Samples at either end that stand for the beginning and the end: one alone would tell of the garbage collector's moment. */
 const END_SAMPLES = 5
 
-/** V8 doubles its young generation whenever enough has survived in it, up to 32 MiB and three times over: most of what grows. */
-const SETTINGS = [
-  ["Node's defaults", []],
-  ['`node --max-semi-space-size=4`', ['--max-semi-space-size=4']],
-] as const
-
 /** Whether the process grows over very many messages. */
 export async function benchMemory(kind: BrokerKind, options: Options, log: (line: string) => void): Promise<string> {
   const messages = options.isQuick ? MEMORY_MESSAGES / MEMORY_SAMPLES : MEMORY_MESSAGES
   return withBroker(kind, 'last', async (session) => {
     const reports: string[] = []
-    for (const [title, nodeOptions] of SETTINGS) {
+    for (const [title, nodeOptions] of NODE_SETTINGS) {
       const measured = await measure(session, messages, nodeOptions)
       if (typeof measured === 'string') throw new Error(`the memory section failed: ${measured}`)
       log(`memory, ${title}: ${measured.samples.map(megabytes).join(' ')} MB`)
