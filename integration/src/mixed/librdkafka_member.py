@@ -1,4 +1,9 @@
-"""A member of librdkafka (confluent-kafka) as a process: prints what it sees as Kafka's VerifiableConsumer does; leaves in order on SIGTERM."""
+"""A member of librdkafka (confluent-kafka) as a process: prints what it sees as Kafka's VerifiableConsumer does; leaves in order on SIGTERM.
+
+It commits by itself, and waits for each commit. librdkafka's timer goes on to make commits while the broker is away, and keeps them all
+(rd_kafka_cgrp_defer_offset_commit); those that were on their way when it went, or that come back with COORDINATOR_LOAD_IN_PROGRESS, are sent again later as they are
+(rd_kafka_handle_OffsetCommit, rd_kafka_broker_buf_retry), behind newer ones that took their places: what is committed goes back.
+"""
 import json
 import signal
 import sys
@@ -6,7 +11,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-topic, config = sys.argv[1], json.loads(sys.argv[2])
+topic, config, commit_interval_ms = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 stopping = False
 
 
@@ -23,16 +28,21 @@ def show_partitions(name, partitions):
     show(name, partitions=[{"topic": one.topic, "partition": one.partition} for one in partitions])
 
 
+def commit(consumer):
+    """Everything that poll gave us was handled before the next poll, so this is asked for around polls only."""
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._NO_OFFSET:
+            show("offsets_committed", success=False, error=error.args[0].str())
+
+
 def assigned(_, partitions):
     show_partitions("partitions_assigned", partitions)
 
 
 def revoked(consumer, partitions):
-    try:  # everything that poll gave us was handled before the next poll, which is what calls this
-        consumer.commit(asynchronous=False)
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError._NO_OFFSET:
-            show("offsets_committed", success=False, error=error.args[0].str())
+    commit(consumer)
     show_partitions("partitions_revoked", partitions)
 
 
@@ -44,7 +54,11 @@ signal.signal(signal.SIGTERM, stop)
 consumer = Consumer({"auto.offset.reset": "earliest", **config})
 show("startup_complete")
 consumer.subscribe([topic], on_assign=assigned, on_revoke=revoked, on_lost=lost)
+committed_at = time.monotonic()
 while not stopping:
+    if (time.monotonic() - committed_at) * 1000 >= commit_interval_ms:
+        commit(consumer)
+        committed_at = time.monotonic()
     message = consumer.poll(0.1)
     if message is None:
         continue

@@ -13,7 +13,7 @@ interface Plan {
   readonly steps: readonly Step[]
 }
 
-/** Each protocol and each kind of restart is there once; every way, static members too, with all of them, every night. */
+/** Each protocol, each kind of member and each kind of restart is there once; every way with all of them, every night. */
 const SHORT: readonly Plan[] = [
   {
     way: COOPERATIVE_STICKY,
@@ -27,6 +27,16 @@ const SHORT: readonly Plan[] = [
     steps: [
       ['broker', 'kill'],
       ['ours', 'kill'],
+    ],
+  },
+  {
+    way: COOPERATIVE_STICKY,
+    isStatic: true,
+    steps: [
+      ['ours', 'kill'],
+      ['broker', 'kill'],
+      ['java', 'kill'],
+      ['librdkafka', 'kill'],
     ],
   },
 ]

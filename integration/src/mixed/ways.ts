@@ -152,13 +152,15 @@ const commandOf: Readonly<Record<Kind, (options: MemberOptions) => Promise<[comm
     const config = {
       'bootstrap.servers': bootstrapServers,
       'group.id': group,
-      'auto.commit.interval.ms': COMMIT_INTERVAL_MS,
+      // No timer; librdkafka commits what it gives up, and its member, which says why, everything in between.
+      'auto.commit.interval.ms': 0,
       'fetch.wait.max.ms': 100,
       // 10 s by default: longer than the shortest session.
       'reconnect.backoff.max.ms': 1_000,
       ...way.librdkafka,
       ...(instanceId === null ? {} : { 'group.instance.id': instanceId }),
     }
-    return [python, [join(import.meta.dirname, 'librdkafka_member.py'), topic, JSON.stringify(config)]]
+    const program = join(import.meta.dirname, 'librdkafka_member.py')
+    return [python, [program, topic, JSON.stringify(config), String(COMMIT_INTERVAL_MS)]]
   },
 }
