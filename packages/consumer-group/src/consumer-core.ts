@@ -191,7 +191,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   #move(cursor: PartitionCursor, move: () => void): void {
     this.delivery.discard(cursor)
     move()
-    cursor.committed = -1
+    cursor.forgetCommitted()
     this.delivery.moved(cursor)
     this.schedule()
   }

@@ -441,6 +441,32 @@ describe('commits', () => {
     expect(await bench.committed('broken-off', topic)).toEqual([1])
   })
 
+  test('whose answer was lost may be made: those of what was handled before it do not take the group back', async () => {
+    const topic = await bench.topic(1, 3)
+    const options = { groupId: 'unanswered', topics: [topic], enableAutoCommit: false, requestTimeoutMs: 300 }
+    await using consumer = bench.consumer(options)
+    const committed: unknown[] = []
+    for await (const record of consumer) {
+      const fault = bench.broker.faults.add({
+        api: 'OffsetCommit',
+        group: 'unanswered',
+        times: Infinity,
+        answer: { cut: 'after' },
+      })
+      await expect(consumer.commit(record)).rejects.toMatchObject({ name: 'CommitError' })
+      fault.remove()
+      await consumer.commit()
+      committed.push(await bench.committed('unanswered', topic))
+      if (record.offset === 1) consumer.stop()
+    }
+    expect(committed).toEqual([[1], [2]])
+    await consumer.commit()
+    expect(await bench.committed('unanswered', topic)).toEqual([2])
+    consumer.seek({ topic, partition: 0 }, 1)
+    await consumer.commit()
+    expect(await bench.committed('unanswered', topic)).toEqual([1])
+  })
+
   test('that is on its way when the application seeks back does not keep the next one from going back', async () => {
     const topic = await bench.topic(1, 10)
     await using consumer = bench.consumer({ groupId: 'overtaken', topics: [topic], enableAutoCommit: false })

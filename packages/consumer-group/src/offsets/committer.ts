@@ -90,7 +90,7 @@ export class Committer {
     }
     return this.#next(() =>
       handled.filter(({ cursor, offset, topicId }) => {
-        return !cursor.isGone && offset > cursor.committed && !this.#isOfAnother(cursor, topicId)
+        return !cursor.isGone && cursor.isWorthCommitting(offset) && !this.#isOfAnother(cursor, topicId)
       }),
     )
   }
@@ -126,7 +126,11 @@ export class Committer {
     })
     const deadline = clock.now() + this.#config.defaultApiTimeoutMs
     for (;;) {
-      const code = await this.#attempt(offsets)
+      const code = await this.#attempt(offsets).catch((error: unknown) => {
+        // Nobody answered: it may be made all the same.
+        for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.notePerhapsCommitted(offset)
+        throw error
+      })
       if (code === ErrorCode.NONE) break
       if (code >= 0) throw this.#refused(code)
       if (clock.now() + this.#config.retryBackoffMs >= deadline) throw this.#refused(-code)
@@ -134,7 +138,7 @@ export class Committer {
       expectOurs(chosen)
     }
     // Where somebody sought since it was asked for, what is committed next may lie before this.
-    for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.committed = offset
+    for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.noteCommitted(offset)
     this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
   }
 

@@ -107,7 +107,7 @@ export class Positions {
         this.#resetByPolicy(cursor)
       } else {
         cursor.seek(answer!.offset, answer!.leaderEpoch)
-        cursor.committed = answer!.offset
+        cursor.noteCommitted(answer!.offset)
         // What was committed may be of a log that was truncated since (KIP-320).
         if (answer!.leaderEpoch >= 0) this.validate(cursor)
       }
@@ -159,7 +159,7 @@ export class Positions {
       if (answer === undefined || failed.has(keyOf(cursor))) return false
       // No epoch, as in Java: that of the answer is not that of the record before it.
       cursor.seek(answer.offset, -1)
-      cursor.committed = -1
+      cursor.forgetCommitted()
       return true
     })
   }
@@ -225,7 +225,7 @@ export class Positions {
       return this.#fail(cursor, new LogTruncationError(cursor.topic, cursor.partition, position, divergentOffset))
     }
     this.#listener.discard(cursor)
-    cursor.committed = -1
+    cursor.forgetCommitted()
     this.#listener.truncated(cursor, position, divergentOffset)
     if (!isKnown) return this.#resetByPolicy(cursor)
     cursor.seek(endOffset, leaderEpoch)
