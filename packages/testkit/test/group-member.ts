@@ -1,6 +1,16 @@
 import { Consumer, type ConsumerRecord, type RebalanceListener, type TopicPartition } from '@millrace/consumer-group'
 import { SimProcess, type CrashKind, type History, type Place, type SeededRandom, type SimCluster } from '@millrace/testkit'
-import { drawMember, GROUP, MAX_POLL_INTERVAL_MS, PATTERN, RETRY, TOPICS, type GroupPlan, type MemberPlan } from './group-plan.ts'
+import {
+  drawMember,
+  GROUP,
+  MAX_POLL_INTERVAL_MS,
+  PATTERN,
+  RETRY,
+  TOPICS,
+  VOLATILE,
+  type GroupPlan,
+  type MemberPlan,
+} from './group-plan.ts'
 import type { Tally } from './seeds.ts'
 
 /** What members report to. */
@@ -135,7 +145,8 @@ export class GroupMember {
     const { assignment } = this.consumer
     if (assignment.length === 0) return false
     const partition = this.random.pick(assignment)
-    if (this.random.chance(0.3)) {
+    // Where it was in a topic that is gone may lie ahead in the one that has its name now.
+    if (this.random.chance(0.3) || partition.topic === VOLATILE) {
       this.#sought(partition, 0)
       this.consumer.seekToBeginning([partition])
       return true

@@ -29,6 +29,7 @@ async function eachOf(member: GroupMember, records: AsyncIterable<ConsumerRecord
     if (breaks(member)) return
     member.handled(record)
     await member.commit(record, holding)
+    if (breaks(member)) return
   }
 }
 
@@ -41,6 +42,7 @@ async function eachBatchOf(member: GroupMember): Promise<void> {
     if (breaks(member)) return
     for (const record of records) member.handled(record)
     await member.commit(records.at(-1)!, holding)
+    if (breaks(member)) return
   }
 }
 
@@ -63,7 +65,7 @@ async function drain(member: GroupMember, stream: PartitionStream): Promise<void
   }
 }
 
-/** Whoever breaks is followed by another loop, which gets the same once more. */
+/** Whoever breaks is followed by another loop, which gets the same once more, committed or not. */
 function breaks({ plan, random, scene }: GroupMember): boolean {
   if (!scene.isWild || plan.way === 'partitions' || !random.chance(0.005)) return false
   scene.tally.add('broken loop')
