@@ -191,7 +191,7 @@ export class ConsumerCore implements PartitionOwner, FetchListener, PositionsLis
   #move(cursor: PartitionCursor, move: () => void): void {
     this.delivery.discard(cursor)
     move()
-    cursor.forgetCommitted()
+    cursor.committed.forget()
     this.delivery.moved(cursor)
     this.schedule()
   }

@@ -3,6 +3,11 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** Of a map's entry for the partition. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic} ${partition}`
+}
+
 /** Orders by topic, then by partition, as Java sorts them (UTF-16 code units, not a locale). */
 export function compareTopicPartitions(a: TopicPartition, b: TopicPartition): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1

@@ -441,7 +441,7 @@ describe('commits', () => {
     expect(await bench.committed('broken-off', topic)).toEqual([1])
   })
 
-  test('whose answer was lost may be made: those of what was handled before it do not take the group back', async () => {
+  test('whose answer was lost may be made: what was handled before it does not take the group back', async () => {
     const topic = await bench.topic(1, 3)
     const options = { groupId: 'unanswered', topics: [topic], enableAutoCommit: false, requestTimeoutMs: 300 }
     await using consumer = bench.consumer(options)
@@ -466,6 +466,97 @@ describe('commits', () => {
     await consumer.commit()
     expect(await bench.committed('unanswered', topic)).toEqual([1])
   })
+
+  test('that was not answered, and not made, holds up none of what was handled before it', async () => {
+    const topic = await bench.topic(1, 5)
+    const options = { groupId: 'lost', topics: [topic], enableAutoCommit: false, requestTimeoutMs: 300 }
+    await using consumer = bench.consumer(options)
+    await take(consumer, 2)
+    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'lost', times: Infinity, answer: { cut: 'before' } })
+    await expect(consumer.commit([{ topic, partition: 0, offset: 5 }])).rejects.toMatchObject({ name: 'CommitError' })
+    // As long as nobody knows, this is no success.
+    const unknown = bench.broker.faults.add({ api: 'OffsetFetch', group: 'lost', times: Infinity, answer: { cut: 'before' } })
+    await expect(consumer.commit()).rejects.toMatchObject({ name: 'CommitError' })
+    unknown.remove()
+    fault.remove()
+    await consumer.commit()
+    expect(await bench.committed('lost', topic)).toEqual([2])
+  })
+
+  test('of a lower offset whose answer was lost is followed by those of what was handled, as an answered one is', async () => {
+    const topic = await bench.topic(1, 5)
+    const options = { groupId: 'lower', topics: [topic], enableAutoCommit: false, requestTimeoutMs: 300 }
+    await using consumer = bench.consumer(options)
+    await take(consumer, 4)
+    await consumer.commit()
+    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'lower', times: Infinity, answer: { cut: 'after' } })
+    await expect(consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({ name: 'CommitError' })
+    fault.remove()
+    expect(await bench.committed('lower', topic)).toEqual([1])
+    await consumer.commit()
+    expect(await bench.committed('lower', topic)).toEqual([4])
+  })
+
+  test('that was made and then refused when it was sent again is not taken back', async () => {
+    const topic = await bench.topic(1, 3)
+    await using consumer = bench.consumer({ groupId: 'twice', topics: [topic], enableAutoCommit: false })
+    for await (const record of consumer) {
+      bench.broker.faults.add({ api: 'OffsetCommit', group: 'twice', answer: { cut: 'after' } })
+      bench.broker.faults.add({ api: 'OffsetCommit', group: 'twice', answer: { error: 'TOPIC_AUTHORIZATION_FAILED' } })
+      await expect(consumer.commit(record)).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' })
+      await consumer.commit()
+      expect(await bench.committed('twice', topic)).toEqual([1])
+      consumer.stop()
+    }
+  })
+
+  test('of several partitions of which one is refused counts for the others', async () => {
+    const topic = await bench.topic(2, 3)
+    await using consumer = bench.consumer({ groupId: 'partly', topics: [topic], enableAutoCommit: false })
+    for await (const { partition } of consumer) {
+      const offsets = [
+        { topic, partition, offset: 1 },
+        { topic, partition: 1 - partition, offset: 1, metadata: 'x'.repeat(5_000) },
+      ]
+      await expect(consumer.commit(offsets)).rejects.toMatchObject({ code: 'OFFSET_METADATA_TOO_LARGE' })
+      await consumer.commit()
+      const committed = await consumer.committed([{ topic, partition }])
+      expect(committed).toMatchObject([{ offset: 1 }])
+      consumer.stop()
+    }
+  })
+
+  test('that the broker cannot explain is an error by its name, once, and may be made', async () => {
+    const topic = await bench.topic(1, 3)
+    await using consumer = bench.consumer({ groupId: 'unknown', topics: [topic], enableAutoCommit: false })
+    await take(consumer, 2)
+    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'unknown', answer: { error: 'UNKNOWN_SERVER_ERROR' } })
+    await expect(consumer.commit()).rejects.toMatchObject({ code: 'UNKNOWN_SERVER_ERROR' })
+    expect(fault.hits).toBe(1)
+    await consumer.commit()
+    expect(await bench.committed('unknown', topic)).toEqual([2])
+  })
+
+  test.each(['is late', 'is lost'])(
+    'nobody waited for is not taken back when the loop is left, and its answer %s',
+    async (how) => {
+      const topic = await bench.topic(1, 3)
+      const groupId = `left, ${how}`
+      const consumer = bench.consumer({ groupId, topics: [topic], requestTimeoutMs: 300 })
+      const fault = bench.broker.faults.add({
+        api: 'OffsetCommit',
+        group: groupId,
+        answer: how === 'is late' ? { delayMs: 100 } : { cut: 'after' },
+      })
+      for await (const record of consumer) {
+        consumer.commit(record).catch(() => {})
+        await until(() => fault.hits > 0)
+        break
+      }
+      await consumer.close()
+      expect(await bench.committed(groupId, topic)).toEqual([1])
+    },
+  )
 
   test('that is on its way when the application seeks back does not keep the next one from going back', async () => {
     const topic = await bench.topic(1, 10)

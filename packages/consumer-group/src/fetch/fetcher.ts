@@ -135,17 +135,19 @@ export class Fetcher {
     }
   }
 
-  /** Whether something was consumed since the last `poll`, and a broker can be asked for more. */
+  /** Whether something was consumed since the last `poll` so that a broker can be asked for more. */
   get hasRoom(): boolean {
     return this.#hasRoom
   }
 
   /** The partition's first chunk is at its end. */
   consumed(cursor: PartitionCursor): void {
+    const wasFull = this.memory.isFull
     const chunk = this.memory.shift(cursor)
     this.#observer.consumed(cursor, chunk.recordCount, chunk.sizeInBytes, chunk.highWatermark)
-    // While all answers are near there is nothing to plan: a member of a thousand partitions would look at all of them for each.
-    this.#hasRoom ||= [...this.#brokers.values()].some((broker) => !broker.isBusy)
+    // A member of a thousand partitions would look at all of them for each chunk, where that changes nothing.
+    const isNews = cursor.fetch === null || wasFull
+    this.#hasRoom ||= isNews && [...this.#brokers.values()].some((broker) => !broker.isBusy)
     // To the end of the line, so that every partition gets its turn.
     const at = this.ready.indexOf(cursor)
     if (at >= 0) this.ready.splice(at, 1)
@@ -157,7 +159,7 @@ export class Fetcher {
     this.#deadline = Infinity
     this.#hasRoom = false
     const plans = new Map<number, NodePlan>()
-    for (const cursor of this.#cursors) this.memory.settle(cursor)
+    this.#settle()
     for (const cursor of this.#cursors) {
       const leadership = this.#mayFetch(cursor, now)
       if (leadership === null) continue
@@ -187,6 +189,7 @@ export class Fetcher {
     if (!call.isAside) broker.session.answered(response.sessionId)
     broker.failures = 0
     const index = indexByTopic(call.wanted)
+    this.#settle()
     const before = this.memory.bufferedBytes
     const answer = this.memory.answered(bytesOf(response))
     for (const topic of response.responses) {
@@ -212,6 +215,11 @@ export class Fetcher {
       this.effects.staleTopics.add(cursor.topic)
     }
     if (!error.retriable || error.fatal) this.effects.errors.push(error)
+  }
+
+  /** Lets go of all that was handled meanwhile. */
+  #settle(): void {
+    for (const cursor of this.#cursors) this.memory.settle(cursor)
   }
 
   #broker(node: number): BrokerFetches {

@@ -2,6 +2,7 @@ import { ZERO_UUID } from '@millrace/protocol'
 import type { RecordBatch, RecordCursor } from '@millrace/records/internal'
 import type { ResetStrategy } from '../offsets/reset-strategy.ts'
 import type { FetchCall } from './broker-fetches.ts'
+import { Committed } from '../offsets/committed.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
 import type { UnhandledChunk } from './fetched-memory.ts'
 
@@ -46,10 +47,7 @@ export class PartitionCursor {
   fetchEpoch = -1
   /** The epoch of the leader under which the position is known to be good; -1 if none was asked. */
   validatedEpoch = -1
-  /** What the coordinator has; -1 for nothing. */
-  #committed = -1
-  /** What it may have besides: a commit of this had no answer. -1 for none. */
-  #perhapsCommitted = -1
+  readonly committed: Committed = new Committed()
 
   // ---- in the application's hands: kept by `InHand` ----
 
@@ -103,25 +101,6 @@ export class PartitionCursor {
   /** The offset to commit: everything before it was handled. -1 while there is none. */
   get handledOffset(): number {
     return this.inHandFrom >= 0 ? this.inHandFrom : this.position
-  }
-
-  /** Whether to commit it by itself would take the group on, and not back. */
-  isWorthCommitting(offset: number): boolean {
-    return offset > this.#committed && offset >= this.#perhapsCommitted
-  }
-
-  noteCommitted(offset: number): void {
-    this.#committed = offset
-    this.#perhapsCommitted = -1
-  }
-
-  notePerhapsCommitted(offset: number): void {
-    this.#perhapsCommitted = Math.max(this.#perhapsCommitted, offset)
-  }
-
-  /** What is committed next may lie before what is committed now. */
-  forgetCommitted(): void {
-    this.noteCommitted(-1)
   }
 
   /** Leader epoch of the record before `handledOffset`. */

@@ -6,8 +6,9 @@ import { CommitError, notAssigned } from '../errors.ts'
 import type { EventSource } from '../events.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { MemberIdentity } from '../membership/membership.ts'
+import { keyOf } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
-import type { OffsetToCommit } from './offset-requests.ts'
+import type { FetchedOffset, OffsetToCommit } from './offset-requests.ts'
 
 /** What says that the member is not, or not in this generation or epoch, in the group. */
 const MEMBERSHIP_ERRORS: ReadonlySet<number> = new Set([
@@ -42,7 +43,14 @@ interface Chosen {
 
 /** As it was when the commit was asked for. */
 interface Asked extends Chosen {
-  readonly serial: number
+  readonly era: number
+}
+
+/** Why an attempt did not commit everything. */
+interface Refusal {
+  readonly error: KafkaError
+  /** The same may succeed soon, with another identity. */
+  readonly mayRetry: boolean
 }
 
 const NOT_A_MEMBER: MemberIdentity = { memberId: '', generationId: -1 }
@@ -85,14 +93,18 @@ export class Committer {
     // What is handled while other commits go first is theirs to come: commits of single records that were asked for meanwhile must not lie behind this one.
     const handled: Asked[] = []
     for (const cursor of cursors) {
-      const { handledOffset: offset, handledEpoch: leaderEpoch, topicId, serial } = cursor
-      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '', topicId, serial })
+      const { handledOffset: offset, handledEpoch: leaderEpoch, topicId, committed } = cursor
+      if (offset >= 0) handled.push({ cursor, offset, leaderEpoch, metadata: '', topicId, era: committed.era })
     }
-    return this.#next(() =>
-      handled.filter(({ cursor, offset, topicId }) => {
-        return !cursor.isGone && cursor.isWorthCommitting(offset) && !this.#isOfAnother(cursor, topicId)
-      }),
-    )
+    return this.#next(async () => {
+      const inDoubt = handled.filter(({ cursor, offset, era }) => !cursor.isGone && cursor.committed.isInDoubt(offset, era))
+      if (inDoubt.length > 0) await this.#clearDoubts(inDoubt)
+      await this.#commit(() =>
+        handled.filter(({ cursor, offset, topicId, era }) => {
+          return !cursor.isGone && cursor.committed.isBehind(offset, era) && !this.#isOfAnother(cursor, topicId)
+        }),
+      )
+    })
   }
 
   /** The same, where nobody waits for the outcome: the event `commitFailed` tells of a failure. Never rejects. */
@@ -106,40 +118,59 @@ export class Committer {
 
   /** Exactly these. @throws {CommitError}, or {KafkaError} NOT_ASSIGNED for what is given up before its turn, as a rejection */
   commitOffsets(offsets: readonly Chosen[]): Promise<void> {
-    const asked = offsets.map((one) => ({ ...one, serial: one.cursor.serial }))
-    return this.#next(() => asked)
-  }
-
-  #next(choose: () => readonly Asked[]): Promise<void> {
-    const commit = this.#last.then(() => this.#commit(choose()))
-    this.#last = commit.catch(() => {})
-    return commit
-  }
-
-  async #commit(chosen: readonly Asked[]): Promise<void> {
-    if (chosen.length === 0) return
-    const { clock } = this.#cluster.environment
-    expectOurs(chosen)
-    if (chosen.some(({ cursor, topicId }) => this.#isOfAnother(cursor, topicId))) throw this.#refused(ErrorCode.UNKNOWN_TOPIC_ID)
-    const offsets: OffsetToCommit[] = chosen.map(({ cursor, offset, leaderEpoch, metadata, topicId }) => {
-      return { topic: cursor.topic, partition: cursor.partition, topicId, offset, leaderEpoch, metadata }
-    })
-    const deadline = clock.now() + this.#config.defaultApiTimeoutMs
-    for (;;) {
-      const code = await this.#attempt(offsets).catch((error: unknown) => {
-        // Nobody answered: it may be made all the same.
-        for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.notePerhapsCommitted(offset)
-        throw error
-      })
-      if (code === ErrorCode.NONE) break
-      if (code >= 0) throw this.#refused(code)
-      if (clock.now() + this.#config.retryBackoffMs >= deadline) throw this.#refused(-code)
-      await this.#cluster.sleep(this.#config.retryBackoffMs)
-      expectOurs(chosen)
+    const asked = offsets.map((one) => ({ ...one, era: one.cursor.committed.era }))
+    const choose = (): readonly Asked[] => {
+      expectOurs(asked)
+      if (asked.some(({ cursor, topicId }) => this.#isOfAnother(cursor, topicId)))
+        throw this.#failed(errorFor(ErrorCode.UNKNOWN_TOPIC_ID))
+      return asked
     }
-    // Where somebody sought since it was asked for, what is committed next may lie before this.
-    for (const { cursor, offset, serial } of chosen) if (cursor.serial === serial) cursor.noteCommitted(offset)
-    this.#events.emit('committed', { offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })) })
+    return this.#next(() => this.#commit(choose))
+  }
+
+  #next(commit: () => Promise<void>): Promise<void> {
+    const committed = this.#last.then(commit)
+    this.#last = committed.catch(() => {})
+    return committed
+  }
+
+  /** @param choose what is to be committed now; asked again before each attempt, since partitions may be lost meanwhile */
+  async #commit(choose: () => readonly Asked[]): Promise<void> {
+    const { clock } = this.#cluster.environment
+    const { defaultApiTimeoutMs, retryBackoffMs } = this.#config
+    const deadline = clock.now() + defaultApiTimeoutMs
+    for (;;) {
+      const chosen = choose()
+      if (chosen.length === 0) return
+      const refusal = await this.#attempt(chosen)
+      if (refusal === null) {
+        const offsets = chosen.map(({ cursor: { topic, partition }, offset }) => ({ topic, partition, offset }))
+        this.#events.emit('committed', { offsets })
+        return
+      }
+      if (!refusal.mayRetry || clock.now() + retryBackoffMs >= deadline) throw this.#failed(refusal.error)
+      await this.#cluster.sleep(retryBackoffMs)
+    }
+  }
+
+  /**
+   * Whether a commit without an answer was made is not known. What was handled lies before it: to commit that might take the group back, and to
+   * leave it out might lose it. So the coordinator is asked.
+   */
+  async #clearDoubts(inDoubt: readonly Asked[]): Promise<void> {
+    const partitions = inDoubt.map(({ cursor: { topic, partition } }) => ({ topic, partition }))
+    let found: readonly FetchedOffset[]
+    try {
+      found = await this.#offsets.fetch(this.#groupId, partitions, this.#config.requestTimeoutMs)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+    const offsets = new Map(found.map((one) => [keyOf(one), one]))
+    for (const { cursor, era } of inDoubt) {
+      const { offset, errorCode } = offsets.get(keyOf(cursor)) ?? { offset: -1, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+      if (errorCode !== ErrorCode.NONE) throw this.#failed(errorFor(errorCode))
+      cursor.committed.made(offset, era)
+    }
   }
 
   /** It was chosen in a topic that is gone: it says nothing of the one that has the name now. */
@@ -148,28 +179,32 @@ export class Committer {
     return topicId !== cursor.topicId || cursor.isOfAnother(this.#cluster.topicId(cursor.topic))
   }
 
-  /** The error code, or 0; negative when the same may succeed soon with another identity. */
-  async #attempt(offsets: readonly OffsetToCommit[]): Promise<number> {
+  /** Null when all of it is committed. */
+  async #attempt(chosen: readonly Asked[]): Promise<Refusal | null> {
     const { groupInstanceId, requestTimeoutMs } = this.#config
     const member = this.#membership.identity
-    if (member !== null && member.memberId === '') return ErrorCode.UNKNOWN_MEMBER_ID
+    if (member !== null && member.memberId === '') return { error: errorFor(ErrorCode.UNKNOWN_MEMBER_ID), mayRetry: false }
     const used = member ?? NOT_A_MEMBER
     const identity = { groupId: this.#groupId, groupInstanceId: member === null ? null : groupInstanceId, ...used }
     const { clock } = this.#cluster.environment
     const startedAt = clock.now()
-    let code: number
-    try {
-      code = await this.#offsets.commit(identity, offsets, requestTimeoutMs)
-    } catch (error) {
-      throw error instanceof KafkaError ? new CommitError(this.#groupId, error) : error
+    const { codes, failure, isInDoubt } = await this.#offsets.commit(identity, chosen.map(offsetOf), requestTimeoutMs)
+    for (const [index, { cursor, offset, era }] of chosen.entries()) {
+      const code = codes[index]!
+      if (code === ErrorCode.NONE) cursor.committed.made(offset, era)
+      else if (isInDoubt || code === ErrorCode.UNKNOWN_SERVER_ERROR) cursor.committed.perhapsMade(offset, era)
     }
+    if (failure !== null) throw this.#failed(failure)
     this.#observer.committed(clock.now() - startedAt)
-    if (member === null || !MEMBERSHIP_ERRORS.has(code)) return code
-    return this.#membership.refused(code, member) === 'retry' ? -code : code
+    const code = codes.find((one) => one !== ErrorCode.NONE)
+    if (code === undefined) return null
+    const isOfMembership = member !== null && code !== null && MEMBERSHIP_ERRORS.has(code)
+    const mayRetry = isOfMembership && this.#membership.refused(code, member) === 'retry'
+    return { error: errorFor(code ?? ErrorCode.UNKNOWN_SERVER_ERROR), mayRetry }
   }
 
-  #refused(code: number): CommitError {
-    return new CommitError(this.#groupId, errorFor(code))
+  #failed(error: unknown): unknown {
+    return error instanceof KafkaError ? new CommitError(this.#groupId, error) : error
   }
 }
 
@@ -180,4 +215,8 @@ export class Committer {
  */
 function expectOurs(chosen: readonly Chosen[]): void {
   for (const { cursor } of chosen) if (cursor.isGone) throw notAssigned('commit', cursor.topic, cursor.partition)
+}
+
+function offsetOf({ cursor, offset, leaderEpoch, metadata, topicId }: Chosen): OffsetToCommit {
+  return { topic: cursor.topic, partition: cursor.partition, topicId, offset, leaderEpoch, metadata }
 }

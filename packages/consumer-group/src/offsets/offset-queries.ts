@@ -2,7 +2,7 @@ import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import { asKafkaError } from '@millrace/protocol/internal'
 import { errorAbout, isRetriable, RetryPolicy, TimeoutError, timeoutOption, type ClusterClient } from '@millrace/client/internal'
 import type { ConsumerConfig } from '../config.ts'
-import type { TopicPartition } from '../topic-partition.ts'
+import { keyOf, type TopicPartition } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type ListedOffset, type OffsetQuestion } from './list-offsets.ts'
 import { PositionWaits } from './position-waits.ts'
@@ -167,8 +167,4 @@ export class OffsetQueries {
       }
     }
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic} ${partition}`
 }

@@ -74,6 +74,22 @@ export function commitErrorOf(response: OffsetCommitResponse): number {
   return ErrorCode.NONE
 }
 
+/** Of each offset, in their order; null where the answer says nothing of it. */
+export function commitCodesOf(
+  response: OffsetCommitResponse,
+  offsets: readonly OffsetToCommit[],
+  names: TopicNames,
+): (number | null)[] {
+  const codes = new Map<string, number>()
+  // Answers name topics as their requests did: by one of the two.
+  for (const { name, topicId, partitions } of response.topics)
+    for (const { partitionIndex, errorCode } of partitions) codes.set(`${name || topicId}-${partitionIndex}`, errorCode)
+  return offsets.map((one) => {
+    const { topic, partition } = one
+    return codes.get(`${topic}-${partition}`) ?? codes.get(`${idOf(one, names)}-${partition}`) ?? null
+  })
+}
+
 /** Undefined when every version will do. */
 export function maxOffsetFetchVersion(partitions: readonly TopicPartition[], names: TopicNames): number | undefined {
   return partitions.every(({ topic }) => names.idOf(topic) !== ZERO_UUID) ? undefined : LAST_FETCH_VERSION_BY_NAME

@@ -4,6 +4,7 @@ import type { ConsumerConfig } from '../config.ts'
 import { LogTruncationError, NoOffsetError } from '../errors.ts'
 import type { PartitionCursor, PositionPhase } from '../fetch/partition-cursor.ts'
 import { epochEnds, type EpochEnd } from './epoch-ends.ts'
+import { keyOf } from '../topic-partition.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets, type OffsetQuestion } from './list-offsets.ts'
 import { PositionTask, type PositionListener } from './position-task.ts'
@@ -107,7 +108,7 @@ export class Positions {
         this.#resetByPolicy(cursor)
       } else {
         cursor.seek(answer!.offset, answer!.leaderEpoch)
-        cursor.noteCommitted(answer!.offset)
+        cursor.committed.found(answer!.offset)
         // What was committed may be of a log that was truncated since (KIP-320).
         if (answer!.leaderEpoch >= 0) this.validate(cursor)
       }
@@ -159,7 +160,7 @@ export class Positions {
       if (answer === undefined || failed.has(keyOf(cursor))) return false
       // No epoch, as in Java: that of the answer is not that of the record before it.
       cursor.seek(answer.offset, -1)
-      cursor.forgetCommitted()
+      cursor.committed.forget()
       return true
     })
   }
@@ -225,7 +226,7 @@ export class Positions {
       return this.#fail(cursor, new LogTruncationError(cursor.topic, cursor.partition, position, divergentOffset))
     }
     this.#listener.discard(cursor)
-    cursor.forgetCommitted()
+    cursor.committed.forget()
     this.#listener.truncated(cursor, position, divergentOffset)
     if (!isKnown) return this.#resetByPolicy(cursor)
     cursor.seek(endOffset, leaderEpoch)
@@ -275,8 +276,4 @@ export class Positions {
 
 function isCurrent(cursor: PartitionCursor, serial: number, phase: PositionPhase): boolean {
   return cursor.isActive && cursor.serial === serial && cursor.phase === phase
-}
-
-function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic} ${partition}`
 }
