@@ -1,5 +1,5 @@
 /**
- * What memory is measured with. V8 doubles its young generation whenever enough has survived in it, up to three times 32 or 64 MiB (by its version):
+ * What memory is measured with. V8 doubles its young generation whenever enough has survived in it, up to its limit (16 to 64 MiB by version, three times over):
  * most of what grows in a process that allocates.
  */
 export const NODE_SETTINGS = [

@@ -62,6 +62,7 @@ export async function benchConsumeMemory(kind: BrokerKind, options: Options, log
     for (const [title, nodeOptions] of NODE_SETTINGS) {
       // What the others do of it without the defaults is of no interest.
       const clients = nodeOptions.length === 0 ? options.clients : options.clients.filter((client) => client === OWN)
+      if (clients.length === 0) continue
       const runs = await measureEach(clients, bootstrapServers, messages, nodeOptions, (line) =>
         log(`${kind} consume-memory, ${title}, ${line}`),
       )

@@ -13,6 +13,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 topic, config, commit_interval_ms = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 stopping = False
+# In a row. While a broker is away each takes as long as a request may.
+FAILURES_MAX = 300
+failures = 0
 
 
 def stop(*_):
@@ -30,11 +33,17 @@ def show_partitions(name, partitions):
 
 def commit(consumer):
     """Everything that poll gave us was handled before the next poll, so this is asked for around polls only."""
+    global failures
     try:
         consumer.commit(asynchronous=False)
+        failures = 0
     except KafkaException as error:
-        if error.args[0].code() != KafkaError._NO_OFFSET:
-            show("offsets_committed", success=False, error=error.args[0].str())
+        if error.args[0].code() == KafkaError._NO_OFFSET:
+            return
+        failures += 1
+        show("offsets_committed", success=False, error=error.args[0].str())
+        if failures == FAILURES_MAX:
+            sys.exit("it never commits")
 
 
 def assigned(_, partitions):
