@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { inOwnDirectory } from './own-directory.ts'
 import type { Provider } from './provider.ts'
 
 const PROGRAM = join(import.meta.dirname, '..', '..', '..', 'packages', 'millrace', 'src', 'io', 'cli.ts')
@@ -17,29 +16,18 @@ interface Launched {
 export const brokerProcess: Provider = {
   name: 'embedded broker as a process',
   available: async () => undefined,
-  start: async ({ properties = {} } = {}) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'millrace-integration-'))
-    const forget = (): void => rmSync(dataDir, { recursive: true, force: true })
-    let { child, bootstrapServers } = await launch('0', dataDir, properties).catch((error: unknown) => {
-      forget()
-      throw error
-    })
-    /** A test whose time is up leaves it as it is. */
-    let restarting: Promise<void> = Promise.resolve()
-    const restart = async (how: 'stop' | 'kill'): Promise<void> => {
-      await end(child, how === 'kill' ? 'SIGKILL' : 'SIGTERM')
-      ;({ child } = await launch(bootstrapServers.split(':')[1]!, dataDir, properties))
-    }
-    return {
-      bootstrapServers,
-      restart: (how) => (restarting = restart(how)),
-      stop: async () => {
-        await restarting.catch(() => {}) // who asked for it was told
-        await end(child, 'SIGTERM')
-        forget()
-      },
-    }
-  },
+  start: ({ properties = {} } = {}) =>
+    inOwnDirectory(async (dataDir) => {
+      let { child, bootstrapServers } = await launch('0', dataDir, properties)
+      return {
+        bootstrapServers,
+        restart: async (how) => {
+          await end(child, how === 'kill' ? 'SIGKILL' : 'SIGTERM')
+          ;({ child } = await launch(bootstrapServers.split(':')[1]!, dataDir, properties))
+        },
+        stop: () => end(child, 'SIGTERM'),
+      }
+    }),
 }
 
 /** @throws Error if it ends before it serves */

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { javaMissing, KAFKA_VERSION, startRealKafka } from '@millrace/testkit'
+import { inOwnDirectory } from './own-directory.ts'
 import type { Provider } from './provider.ts'
 
 const PROPERTIES = {
@@ -17,30 +15,19 @@ const PROPERTIES = {
 export const realKafka: Provider = {
   name: `Apache Kafka ${KAFKA_VERSION}`,
   available: javaMissing,
-  start: async ({ properties = {} } = {}) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'millrace-kafka-data-'))
-    const options = { dataDir, properties: { ...PROPERTIES, ...properties } }
-    const forget = (): void => rmSync(dataDir, { recursive: true, force: true })
-    let kafka = await startRealKafka(options).catch((error: unknown) => {
-      forget()
-      throw error
-    })
-    /** A test whose time is up leaves it as it is. */
-    let restarting: Promise<void> = Promise.resolve()
-    const restart = async (how: 'stop' | 'kill'): Promise<void> => {
-      const { ports } = kafka
-      if (how === 'kill') await kafka.kill()
-      await kafka.stop()
-      kafka = await startRealKafka({ ...options, ports })
-    }
-    return {
-      bootstrapServers: kafka.bootstrapServers,
-      restart: (how) => (restarting = restart(how)),
-      stop: async () => {
-        await restarting.catch(() => {}) // who asked for it was told
-        await kafka.stop()
-        forget()
-      },
-    }
-  },
+  start: ({ properties = {} } = {}) =>
+    inOwnDirectory(async (dataDir) => {
+      const options = { dataDir, properties: { ...PROPERTIES, ...properties } }
+      let kafka = await startRealKafka(options)
+      return {
+        bootstrapServers: kafka.bootstrapServers,
+        restart: async (how) => {
+          const { ports } = kafka
+          if (how === 'kill') await kafka.kill()
+          await kafka.stop()
+          kafka = await startRealKafka({ ...options, ports })
+        },
+        stop: () => kafka.stop(),
+      }
+    }),
 }
