@@ -189,7 +189,8 @@ export class Fetcher {
     if (!call.isAside) broker.session.answered(response.sessionId)
     broker.failures = 0
     const index = indexByTopic(call.wanted)
-    this.#settle()
+    // Else the answer might be divided for want of room that there is.
+    if (this.memory.isFull) this.#settle()
     const before = this.memory.bufferedBytes
     const answer = this.memory.answered(bytesOf(response))
     for (const topic of response.responses) {
