@@ -401,6 +401,11 @@ describe('questions', () => {
   })
 })
 
+/** Each request is cut off before it is served, or after. */
+function cutEach(api: string, group: string, cut: 'before' | 'after') {
+  return bench.broker.faults.add({ api, group, times: Infinity, answer: { cut } })
+}
+
 describe('commits', () => {
   test('per record and per batch, with metadata and leader epoch', async () => {
     const topic = await bench.topic(1, 10)
@@ -447,12 +452,7 @@ describe('commits', () => {
     await using consumer = bench.consumer(options)
     const committed: unknown[] = []
     for await (const record of consumer) {
-      const fault = bench.broker.faults.add({
-        api: 'OffsetCommit',
-        group: 'unanswered',
-        times: Infinity,
-        answer: { cut: 'after' },
-      })
+      const fault = cutEach('OffsetCommit', 'unanswered', 'after')
       await expect(consumer.commit(record)).rejects.toMatchObject({ name: 'CommitError' })
       fault.remove()
       await consumer.commit()
@@ -472,10 +472,10 @@ describe('commits', () => {
     const options = { groupId: 'lost', topics: [topic], enableAutoCommit: false, requestTimeoutMs: 300 }
     await using consumer = bench.consumer(options)
     await take(consumer, 2)
-    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'lost', times: Infinity, answer: { cut: 'before' } })
+    const fault = cutEach('OffsetCommit', 'lost', 'before')
     await expect(consumer.commit([{ topic, partition: 0, offset: 5 }])).rejects.toMatchObject({ name: 'CommitError' })
     // As long as nobody knows, this is no success.
-    const unknown = bench.broker.faults.add({ api: 'OffsetFetch', group: 'lost', times: Infinity, answer: { cut: 'before' } })
+    const unknown = cutEach('OffsetFetch', 'lost', 'before')
     await expect(consumer.commit()).rejects.toMatchObject({ name: 'CommitError' })
     unknown.remove()
     fault.remove()
@@ -489,7 +489,7 @@ describe('commits', () => {
     await using consumer = bench.consumer(options)
     await take(consumer, 4)
     await consumer.commit()
-    const fault = bench.broker.faults.add({ api: 'OffsetCommit', group: 'lower', times: Infinity, answer: { cut: 'after' } })
+    const fault = cutEach('OffsetCommit', 'lower', 'after')
     await expect(consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({ name: 'CommitError' })
     fault.remove()
     expect(await bench.committed('lower', topic)).toEqual([1])

@@ -135,10 +135,7 @@ export class PartitionCursor {
     this.serial++
     this.#forgetFetch()
     this.phase = 'fetching'
-    this.position = offset
-    this.positionEpoch = epoch
-    this.fetchOffset = offset
-    this.fetchEpoch = epoch
+    this.#goTo(offset, epoch)
   }
 
   /** The position is to be found by `strategy`, or by `autoOffsetReset` if that is null. Nothing may be buffered. */
@@ -148,10 +145,7 @@ export class PartitionCursor {
     this.reset = strategy
     if (strategy === null) return
     // The application goes somewhere else: what it had in hand and did not handle must not be taken for handled meanwhile.
-    this.position = -1
-    this.positionEpoch = -1
-    this.fetchOffset = -1
-    this.fetchEpoch = -1
+    this.#goTo(-1, -1)
   }
 
   /** The topic was deleted, and one of the same name was made: nothing holds of what is known. Nothing may be buffered. */
@@ -161,10 +155,7 @@ export class PartitionCursor {
     this.topicId = topicId
     this.phase = 'locating'
     this.reset = null
-    this.position = -1
-    this.positionEpoch = -1
-    this.fetchOffset = -1
-    this.fetchEpoch = -1
+    this.#goTo(-1, -1)
     this.validatedEpoch = -1
     this.readReplica = -1
     this.highWatermark = -1
@@ -193,6 +184,14 @@ export class PartitionCursor {
     this.bufferedBytes = 0
     this.batch = null
     this.records = null
+  }
+
+  /** -1: nowhere, for now. */
+  #goTo(offset: number, epoch: number): void {
+    this.position = offset
+    this.positionEpoch = epoch
+    this.fetchOffset = offset
+    this.fetchEpoch = epoch
   }
 
   /** What is on its way is not what is wanted any more. */

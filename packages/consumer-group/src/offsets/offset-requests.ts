@@ -2,7 +2,7 @@ import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
 import type { OffsetCommitRequest, OffsetCommitResponse } from '@millrace/protocol/apis/offset-commit'
 import type { OffsetFetchRequest, OffsetFetchResponse } from '@millrace/protocol/apis/offset-fetch'
 import type { MemberIdentity } from '../membership/membership.ts'
-import { groupByTopic, type TopicPartition } from '../topic-partition.ts'
+import { groupByTopic, keyOf, type TopicPartition } from '../topic-partition.ts'
 
 /** Names and ids of topics, for the versions that know only one of them. */
 export interface TopicNames {
@@ -83,10 +83,10 @@ export function commitCodesOf(
   const codes = new Map<string, number>()
   // Answers name topics as their requests did: by one of the two.
   for (const { name, topicId, partitions } of response.topics)
-    for (const { partitionIndex, errorCode } of partitions) codes.set(`${name || topicId}-${partitionIndex}`, errorCode)
+    for (const { partitionIndex, errorCode } of partitions)
+      codes.set(keyOf({ topic: name || topicId, partition: partitionIndex }), errorCode)
   return offsets.map((one) => {
-    const { topic, partition } = one
-    return codes.get(`${topic}-${partition}`) ?? codes.get(`${idOf(one, names)}-${partition}`) ?? null
+    return codes.get(keyOf(one)) ?? codes.get(keyOf({ topic: idOf(one, names), partition: one.partition })) ?? null
   })
 }
 
