@@ -73,6 +73,20 @@ async function consumeBatches(
 ): Promise<BenchConsumer> {
   const consumer = connect(workload)
   return running(consumer, async () => {
+    for await (using batch of consumer.batches()) {
+      const { count, bytes } = countValues(batch)
+      onMessages(count, bytes)
+    }
+  })
+}
+
+/** What it reads goes when the garbage collector comes by. */
+async function consumeKeptBatches(
+  workload: ConsumerWorkload,
+  onMessages: (count: number, bytes: number) => void,
+): Promise<BenchConsumer> {
+  const consumer = connect(workload)
+  return running(consumer, async () => {
     for await (const batch of consumer.batches()) {
       const { count, bytes } = countValues(batch)
       onMessages(count, bytes)
@@ -90,8 +104,11 @@ async function consumeRecords(
   })
 }
 
-/** `sendAll`, and `batches()`: the way for many at a time, as the peers are used here. */
+/** `sendAll`, and `batches()` that are disposed of: the way for many at a time, as the peers are used here. */
 export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches }
+
+/** `batches()` by a loop that may keep what it reads. */
+export const millraceKept: BenchClient = { openProducer: openSendAll, openConsumer: consumeKeptBatches }
 
 /** One at a time: a promise for each record that is sent, and `for await` over records. */
 export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords }

@@ -50,13 +50,20 @@ const clients: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./millrace.ts')).millrace,
     producing: 'idempotent',
     calls: '`sendAll`',
-    consuming: '`for await` over `batches()`',
+    consuming: '`for await (using batch of batches())`',
   },
   'millrace-single': {
     load: async () => (await import('./millrace.ts')).millraceSingle,
     producing: 'idempotent',
     calls: '`send`, one promise per record',
     consuming: '`for await` over records',
+  },
+  'millrace-kept': {
+    load: async () => (await import('./millrace.ts')).millraceKept,
+    producing: 'idempotent',
+    calls: '`sendAll`',
+    consuming: '`for await (const batch of batches())`',
+    isForConsuming: true,
   },
   'millrace-run': {
     load: async () => (await import('./millrace.ts')).millraceRun,

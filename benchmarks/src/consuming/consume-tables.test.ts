@@ -53,7 +53,7 @@ test('where the broker is the limit, that is said in place of a shortfall', () =
 test('failed runs and ways to consume are told', () => {
   const tables = consumeTables(new Map([[plain, results]]), 'embedded', ['kafkajs', 'millrace', 'java'], SOCKET_MICROS_PER_BYTE)
   expect(tables).toContain('none, 1, kafkajs (1 of 3 runs failed)')
-  expect(tables).toContain('- millrace: `for await` over `batches()`')
+  expect(tables).toContain('- millrace: `for await (using batch of batches())`')
   expect(tables).not.toContain('- java')
 })
 

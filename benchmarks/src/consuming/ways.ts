@@ -27,8 +27,13 @@ const OWN: readonly Entry[] = [
   { client: 'millrace', way: '`for await` over records', run: own((consumer, handle) => eachRecord(consumer, handle)) },
   {
     client: 'millrace',
-    way: '`for await` over `batches()`',
-    run: own((consumer, handle) => eachBatch(consumer.batches(), handle)),
+    way: '`for await (const batch of batches())`',
+    run: own((consumer, handle) => eachBatch(consumer, handle)),
+  },
+  {
+    client: 'millrace',
+    way: '`for await (using batch of batches())`',
+    run: own((consumer, handle) => eachDisposedBatch(consumer, handle)),
   },
   { client: 'millrace', way: `\`run\`, ${CONCURRENCY} handlers, ordered by key`, run: own(runByKey) },
   { client: 'millrace', way: 'a stream per partition', run: own(perPartition) },
@@ -70,8 +75,16 @@ async function eachRecord(records: AsyncIterable<{ readonly value: Buffer | null
   }
 }
 
-async function eachBatch(batches: AsyncIterable<Iterable<{ readonly value: Buffer | null }>>, handle: Handler): Promise<void> {
-  for await (const batch of batches) {
+async function eachBatch(consumer: Consumer, handle: Handler): Promise<void> {
+  for await (const batch of consumer.batches()) {
+    const { count, bytes } = countValues(batch)
+    const waiting = handle(count, bytes)
+    if (waiting !== undefined) await waiting
+  }
+}
+
+async function eachDisposedBatch(consumer: Consumer, handle: Handler): Promise<void> {
+  for await (using batch of consumer.batches()) {
     const { count, bytes } = countValues(batch)
     const waiting = handle(count, bytes)
     if (waiting !== undefined) await waiting

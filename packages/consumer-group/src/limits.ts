@@ -57,6 +57,9 @@ export const CLOSE_COMMIT_TIMEOUT_MS = 5_000
 /** How long leaving a group waits for the application's listener (Java: DEFAULT_CLOSE_TIMEOUT_MS). */
 export const CLOSE_LISTENER_TIMEOUT_MS = 30_000
 
+/** Bytes that a batch is decompressed to and that it keeps, so that they can be given back with it. */
+export const DISPOSABLE_BYTES_MAX = 4_194_304
+
 /** Just below the largest size that glibc's thresholds adapt to: 32 MiB, its own header included. */
 export const FREED_MEMORY_HINT_BYTES = 33_488_896
 

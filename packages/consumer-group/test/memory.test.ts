@@ -67,6 +67,31 @@ describe('nothing of an answer stays in memory once its last record was handled'
   })
 })
 
+test('all of it is free at once, without the collector, where batches are disposed of', async () => {
+  const topic = await bench.topic(PARTITIONS)
+  const records = range(0, 30).map((index) => ({
+    partition: index % PARTITIONS,
+    key: `k${index}`,
+    value: Buffer.alloc(100_000, index),
+  }))
+  await bench.producer.sendAll(topic, records)
+  const consumer = bench.consumer({ groupId: topic, topics: [topic], autoOffsetReset: 'earliest' })
+  const answers = new Set<ArrayBuffer>()
+  const shown: number[] = []
+  for await (using batch of consumer.batches()) {
+    for (const { key, value } of batch) {
+      answers.add(value!.buffer as ArrayBuffer)
+      const index = Number(String(key).slice(1))
+      expect(value!.equals(records[index]!.value)).toBe(true)
+      shown.push(index)
+    }
+    if (shown.length === records.length) consumer.stop()
+  }
+  expect(shown.toSorted((a, b) => a - b)).toEqual(range(0, 30))
+  await consumer.close()
+  expect(Array.from(answers, ({ detached }) => detached)).toEqual(Array.from(answers, () => true))
+})
+
 describe('of compressed batches', () => {
   test.each(['gzip', 'lz4', 'zstd'] as const)(
     'nothing that they were decompressed to is held by the batch that they are read from, %s',

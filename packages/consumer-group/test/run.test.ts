@@ -233,6 +233,28 @@ describe('batches', () => {
     expect(await bench.committed(groupId, topic)).toEqual([50])
   })
 
+  test('one that its handler has disposed of can be handled again', async () => {
+    const value = Buffer.alloc(50_000, 'v')
+    const topic = await bench.topic(1)
+    await bench.producer.sendAll(
+      topic,
+      range(0, 20).map(() => ({ value })),
+    )
+    await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic] })
+    const read: boolean[] = []
+    await consumer.run({
+      retry: { retries: 1, backoffMs: 1 },
+      eachBatch: (disposed, context) => {
+        using batch = disposed
+        const sound = Array.from(batch, (record) => record.value!.equals(value))
+        if (context.attempt === 1) throw new Error('once more')
+        read.push(...sound)
+        if (read.length === 20) consumer.stop()
+      },
+    })
+    expect(read).toEqual(range(0, 20).map(() => true))
+  })
+
   test('an offset that was never in the batch is refused: an index, say', async () => {
     const topic = await bench.topic(1, 10)
     await using consumer = bench.consumer({ groupId: newGroup(), topics: [topic], maxPollRecords: 5 })

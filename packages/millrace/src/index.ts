@@ -1,5 +1,11 @@
 export { BrokerError, ConfigError, ErrorCode, KafkaError, ProtocolError, type KafkaErrorOptions } from '@millrace/protocol'
-export { CorruptRecordError, DecompressionLimitError, KafkaRecord, type CompressionType } from '@millrace/records'
+export {
+  BatchDisposedError,
+  CorruptRecordError,
+  DecompressionLimitError,
+  KafkaRecord,
+  type CompressionType,
+} from '@millrace/records'
 export { BootstrapError, ConnectionError, TimeoutError, type BootstrapAttempt, type ClientOptions } from '@millrace/client'
 export {
   bytesSerializer,

@@ -39,6 +39,24 @@ export class UnsupportedMagicError extends KafkaError {
   }
 }
 
+/** Records of a batch were asked for after its memory was given back. Code `BATCH_DISPOSED`. */
+export class BatchDisposedError extends KafkaError {
+  override readonly name: string = 'BatchDisposedError'
+  readonly topic: string
+  readonly partition: number
+  readonly baseOffset: number
+
+  constructor(topic: string, partition: number, baseOffset: number) {
+    super(
+      'BATCH_DISPOSED',
+      `${topic}-${partition}: the batch from offset ${baseOffset} on was disposed of: its records are not in memory any more`,
+    )
+    this.topic = topic
+    this.partition = partition
+    this.baseOffset = baseOffset
+  }
+}
+
 /** A batch that unpacks to more bytes than allowed. Thrown before the limit is passed. Code `DECOMPRESSION_LIMIT_EXCEEDED`. */
 export class DecompressionLimitError extends KafkaError {
   override readonly name: string = 'DecompressionLimitError'

@@ -20,6 +20,7 @@ export { crc32c } from './crc32c.ts'
 export { encodeBatch } from './encode-batch.ts'
 export {
   CorruptCompressionError,
+  BatchDisposedError,
   CorruptRecordError,
   DecompressionLimitError,
   InvalidRecordError,

@@ -50,6 +50,7 @@ export {
 } from './control-record.ts'
 export {
   CorruptCompressionError,
+  BatchDisposedError,
   CorruptRecordError,
   DecompressionLimitError,
   InvalidRecordError,

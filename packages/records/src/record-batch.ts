@@ -1,7 +1,7 @@
 import * as header from './batch-header.ts'
 import type { CompressionType } from './compression-type.ts'
 import { codecOf } from './compression/codecs.ts'
-import { CorruptCompressionError, CorruptRecordError, DecompressionLimitError } from './errors.ts'
+import { BatchDisposedError, CorruptCompressionError, CorruptRecordError, DecompressionLimitError } from './errors.ts'
 import type { KafkaRecord } from './kafka-record.ts'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './limits.ts'
 import { RecordCursor } from './record-cursor.ts'
@@ -38,6 +38,7 @@ export class RecordBatch implements Iterable<KafkaRecord> {
   readonly maxTimestamp: number
   readonly recordCount: number
   readonly attributes: number
+  readonly partitionLeaderEpoch: number
   readonly isLogAppendTime: boolean
   #records: Buffer
   #memory: ArrayBufferLike
@@ -61,16 +62,13 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     this.maxTimestamp = header.maxTimestamp(buffer, position)
     this.recordCount = header.recordCount(buffer, position)
     this.attributes = header.attributes(buffer, position)
+    this.partitionLeaderEpoch = header.partitionLeaderEpoch(buffer, position)
     this.#maxDecompressedBytes = options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
     this.isLogAppendTime = (this.attributes & header.LOG_APPEND_TIME_FLAG) !== 0
   }
 
   get lastOffset(): number {
     return this.baseOffset + this.lastOffsetDelta
-  }
-
-  get partitionLeaderEpoch(): number {
-    return header.partitionLeaderEpoch(this.buffer, this.position)
   }
 
   get magic(): number {
@@ -178,19 +176,31 @@ export class RecordBatch implements Iterable<KafkaRecord> {
     return records
   }
 
-  /** @internal What the positions of the batch's records count in: `buffer`, or what it was decompressed to. */
+  /**
+   * @internal What the positions of the batch's records count in: `buffer`, or what it was decompressed to.
+   * @throws BatchDisposedError
+   */
   get recordBytes(): Buffer {
+    this.#checkMemory()
     return this.#records
   }
 
   /** @internal A view of `recordBytes`. */
   viewOf(start: number, length: number): Buffer {
+    this.#checkMemory()
     return new BufferView(this.#memory, this.#memoryOffset + start, length)
   }
 
   /** @internal */
   textOf(start: number, length: number): string {
+    this.#checkMemory()
     return this.#records.toString('utf8', start, start + length)
+  }
+
+  /** Memory that was given back has no bytes; where there are records there are some. */
+  #checkMemory(): void {
+    if (this.#records.length === 0 && this.recordCount > 0)
+      throw new BatchDisposedError(this.topic, this.partition, this.baseOffset)
   }
 
   #setRecords(records: Buffer): void {

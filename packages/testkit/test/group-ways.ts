@@ -34,7 +34,7 @@ async function eachOf(member: GroupMember, records: AsyncIterable<ConsumerRecord
 }
 
 async function eachBatchOf(member: GroupMember): Promise<void> {
-  for await (const batch of member.consumer.batches()) {
+  for await (using batch of member.consumer.batches()) {
     const records = [...batch]
     const holding = member.holding(nameOf(batch))
     for (const record of records) member.polled(record)

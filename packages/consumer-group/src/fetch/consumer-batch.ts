@@ -1,6 +1,7 @@
-import type { KafkaRecord, RecordBatch, RecordCursor } from '@millrace/records/internal'
+import { BatchDisposedError, type KafkaRecord, type RecordBatch, type RecordCursor } from '@millrace/records/internal'
 import type { ConsumerRecord } from '../consumer-record.ts'
 import type { RecordDecoder } from '../delivery/record-decoder.ts'
+import type { BatchMemory } from './batch-memory.ts'
 
 /** The records of a batch from this offset on, as they are stored. */
 export let storedRecords: (batch: ConsumerBatch, from: number) => Iterable<KafkaRecord>
@@ -11,10 +12,18 @@ export let restOf: (batch: ConsumerBatch, from: number) => ConsumerBatch
 /** Of the stored batches that it is a part of. */
 export let storedBytes: (batch: ConsumerBatch) => number
 
+/** Whoever handed it out may need it again: disposing of it does nothing from now on. */
+export let keepMemory: (batch: ConsumerBatch) => void
+
 /**
  * Records of one partition, in order, that came with one fetch. They are decoded, and deserialized, as they are iterated, each time anew.
+ *
+ * Their memory is freed when the garbage collector finds it. A loop that keeps nothing of it frees it at once, by
+ * `for await (using batch of consumer.batches())`, which takes half the CPU where records are large.
  */
-export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implements Iterable<ConsumerRecord<Key, Value>> {
+export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
+  implements Iterable<ConsumerRecord<Key, Value>>, Disposable
+{
   readonly topic: string
   readonly partition: number
   /** Offset from which the batch was read. Compaction may have removed that record itself. */
@@ -25,11 +34,10 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
   readonly highWatermark: number
   readonly #stored: readonly RecordBatch[]
   readonly #decoder: RecordDecoder | null
+  readonly #memory: BatchMemory | null
 
   static {
-    storedRecords = (batch, from) => ({
-      [Symbol.iterator]: () => new BatchIterator(batch.#stored, Math.max(from, batch.firstOffset), batch.lastOffset),
-    })
+    storedRecords = (batch, from) => ({ [Symbol.iterator]: () => batch.#iterate(Math.max(from, batch.firstOffset)) })
     restOf = (batch, from) =>
       new ConsumerBatch(
         batch.#stored,
@@ -38,11 +46,16 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
         batch.lastOffset,
         batch.highWatermark,
         batch.#decoder,
+        null,
       )
     storedBytes = (batch) => batch.#stored.reduce((sum, { sizeInBytes }) => sum + sizeInBytes, 0)
+    keepMemory = (batch) => batch.#memory?.keep()
   }
 
-  /** Made by the consumer. */
+  /**
+   * Made by the consumer.
+   * @param memory null when it is left to the garbage collector
+   */
   constructor(
     stored: readonly RecordBatch[],
     { topic, partition }: { readonly topic: string; readonly partition: number },
@@ -50,6 +63,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
     lastOffset: number,
     highWatermark: number,
     decoder: RecordDecoder | null,
+    memory: BatchMemory | null,
   ) {
     this.topic = topic
     this.partition = partition
@@ -58,6 +72,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
     this.highWatermark = highWatermark
     this.#stored = stored
     this.#decoder = decoder
+    this.#memory = memory
   }
 
   /** The leader epoch in which its last record was written; -1 if the broker does not say. */
@@ -77,11 +92,30 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null> implement
     return this
   }
 
-  /** @throws {DeserializationError} while iterating, naming the record, when `onDeserializationError` is `'throw'` */
+  /**
+   * @throws {DeserializationError} while iterating, naming the record, when `onDeserializationError` is `'throw'`
+   * @throws {BatchDisposedError} after it was disposed of
+   */
   [Symbol.iterator](): Iterator<ConsumerRecord<Key, Value>> {
-    const stored = new BatchIterator(this.#stored, this.firstOffset, this.lastOffset)
-    const iterator: Iterator<unknown> = this.#decoder === null ? stored : new DecodingIterator(stored, this.#decoder)
+    const stored = this.#iterate(this.firstOffset)
+    const iterator: Iterator<unknown> =
+      this.#decoder === null ? stored : new DecodingIterator(stored, this.#decoder, this.#memory)
     return iterator as Iterator<ConsumerRecord<Key, Value>>
+  }
+
+  /**
+   * Gives its memory back at once, for fetches to come. Whatever still lies there is gone: buffers that its records gave – keys, values, headers –
+   * are empty, and nothing may be at work on them, such as a write that was not awaited; asking its records for more throws
+   * `BatchDisposedError`. What a deserializer made of them stays, unless it is a view of them.
+   *
+   * Does nothing where the batch may be needed again: in the handlers of `run`, and once a key or value could not be deserialized, whose error has the record.
+   */
+  [Symbol.dispose](): void {
+    this.#memory?.free()
+  }
+
+  #iterate(from: number): BatchIterator {
+    return new BatchIterator(this.#stored, from, this.lastOffset, this.#memory)
   }
 }
 
@@ -89,21 +123,24 @@ class BatchIterator implements Iterator<KafkaRecord> {
   readonly #stored: readonly RecordBatch[]
   readonly #firstOffset: number
   readonly #lastOffset: number
+  readonly #memory: BatchMemory | null
   #index = 0
   #records: RecordCursor | null = null
 
-  constructor(stored: readonly RecordBatch[], firstOffset: number, lastOffset: number) {
+  constructor(stored: readonly RecordBatch[], firstOffset: number, lastOffset: number, memory: BatchMemory | null) {
     this.#stored = stored
     this.#firstOffset = firstOffset
     this.#lastOffset = lastOffset
+    this.#memory = memory
   }
 
   next(): IteratorResult<KafkaRecord> {
+    if (this.#memory !== null && this.#memory.isFreed) throw disposed(this.#stored)
     for (;;) {
       const record = this.#records?.next() ?? null
       if (record === null) {
         if (this.#index >= this.#stored.length) return { done: true, value: undefined }
-        this.#records = cursorOf(this.#stored[this.#index++]!)
+        this.#records = cursorOf(this.#stored[this.#index++]!, this.#memory)
         continue
       }
       const { offset } = record
@@ -114,27 +151,42 @@ class BatchIterator implements Iterator<KafkaRecord> {
   }
 }
 
-/** One after another is decompressed, and held by nothing but its own records: all of them together may be hundreds of times what was fetched. */
-function cursorOf(stored: RecordBatch): RecordCursor {
-  const isHeld = stored.compression === 'none' || stored.isLoaded
-  return isHeld ? stored.cursor() : stored.again().cursor()
+/** One after another is decompressed, and held by its own records: all of them together may be hundreds of times what was fetched. */
+function cursorOf(stored: RecordBatch, memory: BatchMemory | null): RecordCursor {
+  if (stored.compression === 'none' || stored.isLoaded) return stored.cursor()
+  const opened = stored.again()
+  const cursor = opened.cursor()
+  if (opened.recordCount > 0) memory?.addDecompressed(opened.recordBytes)
+  return cursor
+}
+
+function disposed([first]: readonly RecordBatch[]): BatchDisposedError {
+  return new BatchDisposedError(first!.topic, first!.partition, first!.baseOffset)
 }
 
 /** Leaves out what the decoder says is to be skipped. */
 class DecodingIterator implements Iterator<unknown> {
   readonly #stored: BatchIterator
   readonly #decoder: RecordDecoder
+  readonly #memory: BatchMemory | null
 
-  constructor(stored: BatchIterator, decoder: RecordDecoder) {
+  constructor(stored: BatchIterator, decoder: RecordDecoder, memory: BatchMemory | null) {
     this.#stored = stored
     this.#decoder = decoder
+    this.#memory = memory
   }
 
   next(): IteratorResult<unknown> {
     for (;;) {
       const result = this.#stored.next()
       if (result.done === true) return result
-      const value = this.#decoder.decode(result.value)
+      let value: unknown = null
+      try {
+        value = this.#decoder.decode(result.value)
+      } finally {
+        // The error has the record with its bytes.
+        if (value === null) this.#memory?.keep()
+      }
       if (value !== null) return { done: false, value }
     }
   }

@@ -11,7 +11,7 @@ import {
   verifyBatch,
   type ReadOptions,
 } from '@millrace/records/internal'
-import type { FetchedAnswer } from './fetched-memory.ts'
+import type { FetchedAnswer } from './fetched-answer.ts'
 
 /** The aborted transactions among fetched batches, by Java's algorithm (CompletedFetch): walks along with the batches. */
 class AbortedFilter {

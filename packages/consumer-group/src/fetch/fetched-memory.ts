@@ -1,29 +1,8 @@
 import { BUFFERED_BYTES_MAX, FETCH_ROOM_BYTES_MAX, STARVED_FETCH_BYTES_MIN } from '../limits.ts'
 import type { FetchSettings } from './fetch-request.ts'
+import { FetchedAnswer } from './fetched-answer.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
-
-/** One answer of a broker. Its chunks are views of it, so that all of it stays in memory for the last record that is wanted. */
-export class FetchedAnswer {
-  readonly sizeInBytes: number
-  /** Chunks of it that hold it. */
-  holders = 0
-  /** There was no room for it when it came: each chunk has memory of its own. */
-  readonly #isDivided: boolean
-
-  constructor(sizeInBytes: number, isDivided = false) {
-    this.sizeInBytes = sizeInBytes
-    this.#isDivided = isDivided
-  }
-
-  /** What a chunk of these records, which are of this answer, is to be made of. */
-  share(records: Buffer): { readonly answer: FetchedAnswer; readonly records: Buffer } {
-    if (!this.#isDivided || records.length === this.sizeInBytes) return { answer: this, records }
-    const copy = Buffer.allocUnsafeSlow(records.length)
-    records.copy(copy)
-    return { answer: new FetchedAnswer(copy.length), records: copy }
-  }
-}
 
 /** A chunk that was handed out to its end and holds its answer until all before `endOffset` was handled. */
 export interface UnhandledChunk {
@@ -87,6 +66,7 @@ export class FetchedMemory {
     cursor.chunks.push(chunk)
     cursor.bufferedBytes += chunk.sizeInBytes
     this.#bufferedBytes += chunk.sizeInBytes
+    chunk.answer.lend()
     if (chunk.answer.holders++ === 0) this.#heldBytes += chunk.answer.sizeInBytes
   }
 
@@ -95,6 +75,7 @@ export class FetchedMemory {
     const chunk = cursor.chunks.shift()!
     cursor.bufferedBytes -= chunk.sizeInBytes
     this.#bufferedBytes -= chunk.sizeInBytes
+    chunk.answer.giveBack()
     if (cursor.inHandFrom >= 0) cursor.unhandled.push({ answer: chunk.answer, endOffset: cursor.position })
     else this.#release(chunk.answer)
     return chunk
@@ -108,7 +89,10 @@ export class FetchedMemory {
 
   /** What is buffered of the partition is dropped; what is in hand is of no account any more. */
   drop(cursor: PartitionCursor): void {
-    for (const { answer } of cursor.chunks) this.#release(answer)
+    for (const { answer } of cursor.chunks) {
+      answer.giveBack()
+      this.#release(answer)
+    }
     for (const { answer } of cursor.unhandled.splice(0)) this.#release(answer)
     this.#bufferedBytes -= cursor.bufferedBytes
     cursor.dropBuffered()

@@ -8,7 +8,8 @@ import { fetchRequestOf, hasTopicIds, LAST_FETCH_VERSION_BY_NAME, type FetchSett
 import { bytesOf, indexByTopic, isSessionError, nameOrId, STALE_METADATA } from './fetch-response.ts'
 import { sessionless, type FetchTarget } from './fetch-session.ts'
 import { endOfChunk, FetchedChunk } from './fetched-chunk.ts'
-import { FetchedMemory, type FetchedAnswer } from './fetched-memory.ts'
+import type { FetchedAnswer } from './fetched-answer.ts'
+import { FetchedMemory } from './fetched-memory.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
 export interface FetcherSettings extends FetchSettings {

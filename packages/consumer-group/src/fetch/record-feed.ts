@@ -2,7 +2,9 @@ import type { KafkaRecord, RecordBatch } from '@millrace/records/internal'
 import type { RecordDecoder } from '../delivery/record-decoder.ts'
 import { UnreadableRecordError } from '../errors.ts'
 import { ASYNC_DECOMPRESSION_BYTES } from '../limits.ts'
+import { BatchMemory, type ReadingHabit } from './batch-memory.ts'
 import { ConsumerBatch } from './consumer-batch.ts'
+import type { FetchedAnswer } from './fetched-answer.ts'
 import type { Fetcher } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
 
@@ -25,6 +27,7 @@ export class RecordFeed {
   readonly #decoder: RecordDecoder | null
   /** Compressed batches that are, or were, decompressed ahead. */
   readonly #loads = new WeakMap<RecordBatch, { readonly loading: Loading; isDone: boolean }>()
+  readonly #habit: ReadingHabit = { disposes: false }
   /** The partition whose turn it is. */
   #cursor: PartitionCursor | null = null
 
@@ -111,6 +114,8 @@ export class RecordFeed {
         const batch = this.#peek(cursor)
         if (batch === null || batch instanceof Loading) return batch
         cursor.records = batch.cursor()
+        // Whoever has single records does not say when he has read them.
+        cursor.chunks[0]!.answer.lend()
       }
     } catch (error) {
       throw this.#unreadable(cursor, error)
@@ -129,7 +134,7 @@ export class RecordFeed {
   }
 
   #collect(cursor: PartitionCursor, first: RecordBatch): ConsumerBatch {
-    const { highWatermark } = cursor.chunks[0]!
+    const { answer, highWatermark } = cursor.chunks[0]!
     const firstOffset = Math.max(cursor.position, first.baseOffset)
     const stored = [first]
     let lastOffset = Math.min(first.lastOffset, firstOffset + this.#maxPollRecords - 1)
@@ -147,13 +152,14 @@ export class RecordFeed {
         leaveBatch(cursor)
       }
     }
-    return new ConsumerBatch(stored, cursor, firstOffset, lastOffset, highWatermark, this.#decoder)
+    const memory = new BatchMemory(answer, this.#habit)
+    return new ConsumerBatch(stored, cursor, firstOffset, lastOffset, highWatermark, this.#decoder, memory)
   }
 
   /** The next batch of the first chunk that has something for the application, opened; it stays the current one until `leaveBatch`. */
   #peek(cursor: PartitionCursor): RecordBatch | Loading | null {
     const batch = this.#peekInChunk(cursor)
-    if (batch !== null) return this.#mustLoad(batch) ? this.#load(batch) : batch
+    if (batch !== null) return this.#mustLoad(batch) ? this.#load(batch, cursor.chunks[0]!.answer) : batch
     this.#fetcher.consumed(cursor)
     return null
   }
@@ -175,12 +181,22 @@ export class RecordFeed {
     return this.#loads.get(batch)?.isDone !== true
   }
 
-  #load(batch: RecordBatch): Loading {
+  #load(batch: RecordBatch, answer: FetchedAnswer): Loading {
     const known = this.#loads.get(batch)
     if (known !== undefined) return known.loading
+    // Another thread reads it, whatever becomes of the partition meanwhile.
+    answer.lend()
     // A failure shows again when the batch is opened.
     const done = batch.load().catch(() => {})
-    const load = { loading: new Loading(done.then(() => void (load.isDone = true))), isDone: false }
+    const load = {
+      loading: new Loading(
+        done.then(() => {
+          load.isDone = true
+          answer.giveBack()
+        }),
+      ),
+      isDone: false,
+    }
     this.#loads.set(batch, load)
     return load.loading
   }

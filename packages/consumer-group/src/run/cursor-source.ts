@@ -1,6 +1,6 @@
 import { KafkaRecord } from '@millrace/records/internal'
 import type { Delivery } from '../delivery/delivery.ts'
-import { storedBytes, type ConsumerBatch } from '../fetch/consumer-batch.ts'
+import { keepMemory, storedBytes, type ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import { Loading } from '../fetch/record-feed.ts'
 import { attemptsOf, dueAtOf } from './copy-headers.ts'
@@ -127,6 +127,8 @@ export class CursorSource implements LaneSource {
     const batch = this.#delivery.takeBatchOf(this.cursor)
     if (batch === null) return false
     if (batch instanceof Loading) return batch
+    // It may be handled again, or copied.
+    keepMemory(batch)
     task.stored = batch
     task.item = batch
     return true
