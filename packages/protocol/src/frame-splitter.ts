@@ -1,5 +1,6 @@
 import { ProtocolError } from './kafka-error.ts'
 import { DEFAULT_FRAME_RESERVE_BYTES, DIRECT_READ_BYTES_MIN } from './limits.ts'
+import { markOwnMemory } from './own-memory.ts'
 
 const LENGTH_BYTES = 4
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -99,7 +100,7 @@ export class FrameSplitter {
     this.#frame = NOTHING
     this.#size = 0
     this.#filled = 0
-    onFrame(frame)
+    onFrame(markOwnMemory(frame))
     return end
   }
 

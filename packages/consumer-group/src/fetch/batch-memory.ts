@@ -1,5 +1,6 @@
+import { freeMemory, ownMemoryOf } from '@millrace/protocol/internal'
 import { DISPOSABLE_BYTES_MAX } from '../limits.ts'
-import { free, ownMemory, type FetchedAnswer } from './fetched-answer.ts'
+import type { FetchedAnswer } from './fetched-answer.ts'
 
 /** What a reader of batches does with them. */
 export interface ReadingHabit {
@@ -33,7 +34,7 @@ export class BatchMemory {
    */
   addDecompressed(bytes: Buffer): void {
     if (!this.#habit.disposes || this.#answer === null) return
-    const memory = ownMemory(bytes)
+    const memory = ownMemoryOf(bytes)
     if (memory === null || this.#decompressedBytes + memory.byteLength > DISPOSABLE_BYTES_MAX) return
     this.#decompressedBytes += memory.byteLength
     this.#decompressed.push(memory)
@@ -41,16 +42,20 @@ export class BatchMemory {
 
   /** Somebody keeps something of it: `free` does nothing from now on. */
   keep(): void {
-    this.#answer = null
-    this.#decompressed = []
+    this.#leave()
   }
 
   free(): void {
     if (this.#answer === null) return
     this.#habit.disposes = true
     this.#answer.giveBack()
-    for (const memory of this.#decompressed) free(memory)
-    this.keep()
+    for (const memory of this.#decompressed) freeMemory(memory)
+    this.#leave()
     this.#isFreed = true
+  }
+
+  #leave(): void {
+    this.#answer = null
+    this.#decompressed = []
   }
 }

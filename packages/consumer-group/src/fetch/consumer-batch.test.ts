@@ -1,3 +1,4 @@
+import { markOwnMemory } from '@millrace/protocol/internal'
 import { COMPRESSION_TYPES, RecordBatchBuilder, type CompressionType } from '@millrace/records/internal'
 import { describe, expect, test } from 'vitest'
 import { FetchBench } from '../../test/fetch-bench.ts'
@@ -16,7 +17,7 @@ async function stored(baseOffset: number, compression: CompressionType, records 
   const bytes = await builder.sealAsync({ baseOffset, partitionLeaderEpoch: EPOCH, compression })
   const alone = Buffer.allocUnsafeSlow(bytes.length)
   bytes.copy(alone)
-  return alone
+  return markOwnMemory(alone)
 }
 
 async function take(feed: RecordFeed): Promise<ConsumerBatch> {

@@ -104,9 +104,9 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
   }
 
   /**
-   * Gives its memory back at once, for fetches to come. Whatever still lies there is gone: buffers that its records gave – keys, values, headers –
-   * are empty, and nothing may be at work on them, such as a write that was not awaited; asking its records for more throws
-   * `BatchDisposedError`. What a deserializer made of them stays, unless it is a view of them.
+   * Gives its memory back for fetches to come, at once or as soon as everything is read that came with it. Nothing of it may be used from then on:
+   * buffers that its records gave – keys, values, headers – become empty, and nothing may be at work on them, such as a write that was not awaited;
+   * iterating it throws `BatchDisposedError`, and so do its records once their bytes are gone. What a deserializer made of them stays, unless it is a view of them.
    *
    * Does nothing where the batch may be needed again: in the handlers of `run`, and once a key or value could not be deserialized, whose error has the record.
    */

@@ -1,3 +1,5 @@
+import { freeMemory, markOwnMemory, ownMemoryOf } from '@millrace/protocol/internal'
+
 /** One answer of a broker. Its chunks are views of it, so that all of it stays in memory for the last record that is wanted. */
 export class FetchedAnswer {
   readonly sizeInBytes: number
@@ -5,7 +7,7 @@ export class FetchedAnswer {
   holders = 0
   /** There was no room for it when it came: each chunk has memory of its own. */
   readonly #isDivided: boolean
-  /** What it lies in, if nothing else does. */
+  /** What it lies in, if nothing else does. Freed with its last reader. */
   #memory: ArrayBuffer | null = null
   /** Who may still read it, and will say when he does not any more. */
   #readers = 0
@@ -20,9 +22,9 @@ export class FetchedAnswer {
     if (this.#isDivided && records.length < this.sizeInBytes) {
       const copy = Buffer.allocUnsafeSlow(records.length)
       records.copy(copy)
-      return new FetchedAnswer(copy.length).share(copy)
+      return new FetchedAnswer(copy.length).share(markOwnMemory(copy))
     }
-    this.#memory = ownMemory(records, this.sizeInBytes)
+    this.#memory ??= ownMemoryOf(records)
     return { answer: this, records }
   }
 
@@ -35,18 +37,7 @@ export class FetchedAnswer {
   giveBack(): void {
     this.#readers--
     if (this.#readers > 0 || this.#memory === null) return
-    free(this.#memory)
+    freeMemory(this.#memory)
     this.#memory = null
   }
-}
-
-/** What these bytes, or so many with them, lie in; null if anything else may lie there: of its pool, Node gives out less than half at once. */
-export function ownMemory(bytes: Buffer, sizeInBytes: number = bytes.length): ArrayBuffer | null {
-  const { buffer } = bytes
-  return buffer instanceof ArrayBuffer && 2 * sizeInBytes > buffer.byteLength ? buffer : null
-}
-
-/** At once, not when the collector comes by. Whatever is a view of it is empty then. */
-export function free(memory: ArrayBuffer): void {
-  if (!memory.detached) memory.transfer(0)
 }

@@ -1,4 +1,6 @@
-import { RecordBatchBuilder } from '@millrace/records/internal'
+import { randomBytes } from 'node:crypto'
+import { markOwnMemory } from '@millrace/protocol/internal'
+import { crc32c, RecordBatchBuilder } from '@millrace/records/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { batch, FetchBench, ModelLog } from '../../test/fetch-bench.ts'
@@ -48,6 +50,25 @@ describe('the feed', () => {
     expect(read).toThrow(expect.objectContaining({ code: 'CORRUPT_MESSAGE', topic: 't', partition: 7, offset: 3 }))
     bench.fetch({ 7: { records: batch(3, 2) } })
     expect(bench.offsets()).toEqual([3, 4])
+  })
+
+  test('what was damaged before it was compressed is not freed while threads still decompress parts of it', async () => {
+    for (let round = 0; round < 3; round++) {
+      const bench = new FetchBench({ maxPartitionFetchBytes: 100_000_000, fetchMaxBytes: 100_000_000 })
+      bench.cursor(0)
+      const builder = new RecordBatchBuilder({ batchSize: 4_000_000 })
+      for (let index = 0; index < 200; index++) builder.tryAppend(5, null, randomBytes(5_000).toString('hex'))
+      const sealed = await builder.sealAsync({ baseOffset: 0, compression: 'snappy' })
+      const records = markOwnMemory(Buffer.allocUnsafeSlow(sealed.length))
+      sealed.copy(records)
+      // The elements of the first block, after the header of the batch, that of snappy's frame, and the block's two lengths.
+      records.fill(0xff, 61 + 16 + 4 + 3, 61 + 16 + 4 + 40)
+      records.writeUInt32BE(crc32c(records.subarray(21)) >>> 0, 17)
+      bench.fetch({ 0: { records } })
+      await (bench.feed.nextRecord() as Loading).done
+      expect(() => bench.feed.nextRecord()).toThrow(UnreadableRecordError)
+      expect((records.buffer as ArrayBuffer).detached).toBe(false)
+    }
   })
 
   test.each([

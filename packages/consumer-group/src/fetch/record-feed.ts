@@ -184,19 +184,11 @@ export class RecordFeed {
   #load(batch: RecordBatch, answer: FetchedAnswer): Loading {
     const known = this.#loads.get(batch)
     if (known !== undefined) return known.loading
-    // Another thread reads it, whatever becomes of the partition meanwhile.
+    // Other threads read it, whatever becomes of the partition meanwhile, and after a failure some may still do.
     answer.lend()
     // A failure shows again when the batch is opened.
-    const done = batch.load().catch(() => {})
-    const load = {
-      loading: new Loading(
-        done.then(() => {
-          load.isDone = true
-          answer.giveBack()
-        }),
-      ),
-      isDone: false,
-    }
+    const done = batch.load().then(() => answer.giveBack(), noop)
+    const load = { loading: new Loading(done.then(() => void (load.isDone = true))), isDone: false }
     this.#loads.set(batch, load)
     return load.loading
   }
@@ -218,3 +210,5 @@ function leaveBatch(cursor: PartitionCursor): void {
   cursor.batch = null
   cursor.records = null
 }
+
+function noop(): void {}

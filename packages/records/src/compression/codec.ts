@@ -12,6 +12,7 @@ export interface Codec {
   /** From so many bytes on, `compressAsync` takes less of the event loop than `compress` does; `Infinity` where it takes as much. */
   offLoopBytes(level?: number): number
   /**
+   * What it gives is marked (`markOwnMemory`) where nothing else lies in its memory.
    * @param maxBytes more output throws `DecompressionLimitError`, before more than that is allocated
    * @throws CorruptCompressionError when the input is not in the format
    */

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gunzipSync, gzip, gzipSync, type ZlibOptions } from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
+import { markUnpooled } from '@millrace/protocol/internal'
 import { GZIP_OFF_LOOP_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
@@ -19,7 +20,10 @@ export const gzipCodec: Codec = {
   offLoopBytes: () => GZIP_OFF_LOOP_BYTES,
   decompress(input: Buffer, maxBytes: number): Buffer {
     try {
-      return gunzipSync(input, readOptions(input, maxBytes))
+      const options = readOptions(input, maxBytes)
+      const output = gunzipSync(input, options)
+      // In one unit, or joined.
+      return markUnpooled(output, Math.max(options.chunkSize, output.length))
     } catch (error) {
       throw wrapZlibError('gzip', error, input.length, maxBytes)
     }
@@ -34,7 +38,7 @@ export const gzipCodec: Codec = {
   },
 }
 
-function readOptions(input: Buffer, maxBytes: number): ZlibOptions {
+function readOptions(input: Buffer, maxBytes: number): ZlibOptions & { readonly chunkSize: number } {
   return { maxOutputLength: maxBytes, chunkSize: outputChunkBytes(input.length, maxBytes) }
 }
 

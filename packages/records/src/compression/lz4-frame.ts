@@ -1,3 +1,4 @@
+import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
 import { decodeLz4Block, encodeLz4Block, LZ4_FULL, lz4BlockBound } from './lz4-block.ts'
@@ -55,7 +56,7 @@ export function decodeLz4Frame(input: Buffer, maxBytes: number): Buffer {
     }
     at += bytes + trailer
   }
-  const output = Buffer.allocUnsafeSlow(length)
+  const output = markOwnMemory(Buffer.allocUnsafeSlow(length))
   scratch.copy(output, 0, 0, length)
   if (scratch.length > MAX_KEPT_SCRATCH_BYTES) scratch = Buffer.alloc(0)
   if ((header.flags & CONTENT_CHECKSUM) !== 0) {

@@ -1,4 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
+import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError } from '../errors.ts'
 import { LZ4_OFF_LOOP_BYTES, MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
@@ -31,7 +32,7 @@ export const lz4Codec: Codec = {
     // It takes no limit either, so it only gets frames that cannot pass ours.
     if (native === null || lz4FrameBound(input) > maxBytes) return decodeLz4Frame(input, maxBytes)
     try {
-      return native.decompressFrameSync(input)
+      return markOwnMemory(native.decompressFrameSync(input))
     } catch (error) {
       throw new CorruptCompressionError('lz4', (error as Error).message, error)
     }

@@ -1,4 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
+import { markOwnMemory, markUnpooled } from '@millrace/protocol/internal'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { NATIVE_SNAPPY_BYTES, OFF_LOOP_BYTES, SNAPPY_OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
@@ -65,7 +66,7 @@ export const snappyCodec: Codec = {
 }
 
 function decodeInJavaScript(input: Buffer, blocks: readonly Block[]): Buffer {
-  const output = Buffer.allocUnsafeSlow(totalLength(blocks))
+  const output = markOwnMemory(Buffer.allocUnsafeSlow(totalLength(blocks)))
   let to = 0
   for (const block of blocks) {
     if (!decodeSnappyElements(input, block.elements, block.end, output, to, to + block.length)) throw corruptBlock(block)
@@ -75,7 +76,9 @@ function decodeInJavaScript(input: Buffer, blocks: readonly Block[]): Buffer {
 }
 
 function join(parts: readonly Buffer[], blocks: readonly Block[]): Buffer {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, totalLength(blocks))
+  if (parts.length === 1) return markOwnMemory(parts[0]!)
+  const length = totalLength(blocks)
+  return markUnpooled(Buffer.concat(parts, length), length)
 }
 
 /** Reads the framing and the lengths that the blocks state, before anything is allocated. Input without framing is one block. */

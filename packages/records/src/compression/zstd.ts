@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
+import { markUnpooled } from '@millrace/protocol/internal'
 import { UnsupportedCompressionError } from '../errors.ts'
 import {
   MAX_ZSTD_WINDOW_LOG,
@@ -50,7 +51,10 @@ export const zstdCodec: Codec = {
   decompress(input: Buffer, maxBytes: number): Buffer {
     if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
     try {
-      return zlib.zstdDecompressSync(input, readOptions(input, maxBytes))
+      const options = readOptions(input, maxBytes)
+      const output = zlib.zstdDecompressSync(input, options)
+      // In one unit, or joined.
+      return markUnpooled(output, Math.max(options.chunkSize, output.length))
     } catch (error) {
       throw wrapZlibError('zstd', error, input.length, maxBytes)
     }
@@ -73,7 +77,7 @@ function requireZstd(): void {
   if (!hasZstd()) throw new UnsupportedCompressionError('zstd: this Node cannot compress with it; it takes 22.15, 23.8 or later')
 }
 
-function readOptions(input: Buffer, maxBytes: number): zlib.ZstdOptions {
+function readOptions(input: Buffer, maxBytes: number): zlib.ZstdOptions & { readonly chunkSize: number } {
   const windowLog = Math.min(MAX_ZSTD_WINDOW_LOG, Math.max(MIN_ZSTD_WINDOW_LOG, Math.ceil(Math.log2(maxBytes))))
   return {
     maxOutputLength: maxBytes,
