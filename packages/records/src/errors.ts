@@ -46,7 +46,15 @@ export class BatchDisposedError extends KafkaError {
   readonly partition: number
   readonly baseOffset: number
 
-  constructor(topic: string, partition: number, baseOffset: number) {
+  constructor({
+    topic,
+    partition,
+    baseOffset,
+  }: {
+    readonly topic: string
+    readonly partition: number
+    readonly baseOffset: number
+  }) {
     super(
       'BATCH_DISPOSED',
       `${topic}-${partition}: the batch from offset ${baseOffset} on was disposed of: its records are not in memory any more`,

@@ -19,8 +19,8 @@ export {
 export { crc32c } from './crc32c.ts'
 export { encodeBatch } from './encode-batch.ts'
 export {
-  CorruptCompressionError,
   BatchDisposedError,
+  CorruptCompressionError,
   CorruptRecordError,
   DecompressionLimitError,
   InvalidRecordError,

@@ -49,8 +49,8 @@ export {
   type EndTransactionMarkerInput,
 } from './control-record.ts'
 export {
-  CorruptCompressionError,
   BatchDisposedError,
+  CorruptCompressionError,
   CorruptRecordError,
   DecompressionLimitError,
   InvalidRecordError,

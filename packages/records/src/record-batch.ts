@@ -199,8 +199,7 @@ export class RecordBatch implements Iterable<KafkaRecord> {
 
   /** Memory that was given back has no bytes; where there are records there are some. */
   #checkMemory(): void {
-    if (this.#records.length === 0 && this.recordCount > 0)
-      throw new BatchDisposedError(this.topic, this.partition, this.baseOffset)
+    if (this.#records.length === 0 && this.recordCount > 0) throw new BatchDisposedError(this)
   }
 
   #setRecords(records: Buffer): void {

@@ -42,7 +42,8 @@ export class BatchMemory {
 
   /** Somebody keeps something of it: `free` does nothing from now on. */
   keep(): void {
-    this.#leave()
+    this.#answer = null
+    this.#decompressed = []
   }
 
   free(): void {
@@ -50,12 +51,7 @@ export class BatchMemory {
     this.#habit.disposes = true
     this.#answer.giveBack()
     for (const memory of this.#decompressed) freeMemory(memory)
-    this.#leave()
-    this.#isFreed = true
-  }
-
-  #leave(): void {
     this.#answer = null
-    this.#decompressed = []
+    this.#isFreed = true
   }
 }

@@ -135,7 +135,7 @@ class BatchIterator implements Iterator<KafkaRecord> {
   }
 
   next(): IteratorResult<KafkaRecord> {
-    if (this.#memory !== null && this.#memory.isFreed) throw disposed(this.#stored)
+    if (this.#memory !== null && this.#memory.isFreed) throw new BatchDisposedError(this.#stored[0]!)
     for (;;) {
       const record = this.#records?.next() ?? null
       if (record === null) {
@@ -158,10 +158,6 @@ function cursorOf(stored: RecordBatch, memory: BatchMemory | null): RecordCursor
   const cursor = opened.cursor()
   if (opened.recordCount > 0) memory?.addDecompressed(opened.recordBytes)
   return cursor
-}
-
-function disposed([first]: readonly RecordBatch[]): BatchDisposedError {
-  return new BatchDisposedError(first!.topic, first!.partition, first!.baseOffset)
 }
 
 /** Leaves out what the decoder says is to be skipped. */

@@ -1,10 +1,9 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gunzipSync, gzip, gzipSync, type ZlibOptions } from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
-import { markUnpooled } from '@millrace/protocol/internal'
 import { GZIP_OFF_LOOP_BYTES, OFF_LOOP_BYTES } from '../limits.ts'
 import type { Codec } from './codec.ts'
-import { outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { markOutput, outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
 
 const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip)
 const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip)
@@ -21,9 +20,7 @@ export const gzipCodec: Codec = {
   decompress(input: Buffer, maxBytes: number): Buffer {
     try {
       const options = readOptions(input, maxBytes)
-      const output = gunzipSync(input, options)
-      // In one unit, or joined.
-      return markUnpooled(output, Math.max(options.chunkSize, output.length))
+      return markOutput(gunzipSync(input, options), options.chunkSize)
     } catch (error) {
       throw wrapZlibError('gzip', error, input.length, maxBytes)
     }

@@ -1,6 +1,7 @@
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { MAX_OUTPUT_CHUNK_BYTES, MIN_OUTPUT_CHUNK_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { KafkaError } from '@millrace/protocol'
+import { markUnpooled } from '@millrace/protocol/internal'
 
 /** The unit in which zlib grows its output: a guess that one is enough. */
 export function outputChunkBytes(inputBytes: number, maxBytes: number): number {
@@ -11,6 +12,11 @@ export function outputChunkBytes(inputBytes: number, maxBytes: number): number {
 /** The same for compression: off the loop, every further unit of output is another trip there and back. */
 export function packedChunkBytes(inputBytes: number): number {
   return Math.max(MIN_OUTPUT_CHUNK_BYTES, Math.min(inputBytes >> 1, MAX_OUTPUT_CHUNK_BYTES))
+}
+
+/** What zlib gave, marked if Node's pool cannot have served it: one unit of its output, or several joined. */
+export function markOutput(output: Buffer, chunkBytes: number): Buffer {
+  return markUnpooled(output, Math.max(chunkBytes, output.length))
 }
 
 /** What node:zlib throws, as an error of ours. */

@@ -1,7 +1,6 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
-import { markUnpooled } from '@millrace/protocol/internal'
 import { UnsupportedCompressionError } from '../errors.ts'
 import {
   MAX_ZSTD_WINDOW_LOG,
@@ -16,7 +15,7 @@ import {
 } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { nativeAllowed } from './natives.ts'
-import { outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { markOutput, outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
 import { decodeZstdInJavaScript } from './zstd-fallback.ts'
 
 /** Java's default of `compression.zstd.level`. */
@@ -52,9 +51,7 @@ export const zstdCodec: Codec = {
     if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
     try {
       const options = readOptions(input, maxBytes)
-      const output = zlib.zstdDecompressSync(input, options)
-      // In one unit, or joined.
-      return markUnpooled(output, Math.max(options.chunkSize, output.length))
+      return markOutput(zlib.zstdDecompressSync(input, options), options.chunkSize)
     } catch (error) {
       throw wrapZlibError('zstd', error, input.length, maxBytes)
     }
