@@ -67,31 +67,18 @@ function running(consumer: Consumer, loop: () => Promise<void>): BenchConsumer {
   }
 }
 
-async function consumeBatches(
-  workload: ConsumerWorkload,
-  onMessages: (count: number, bytes: number) => void,
-): Promise<BenchConsumer> {
-  const consumer = connect(workload)
-  return running(consumer, async () => {
-    for await (using batch of consumer.batches()) {
-      const { count, bytes } = countValues(batch)
-      onMessages(count, bytes)
-    }
-  })
-}
-
-/** What it reads goes when the garbage collector comes by. */
-async function consumeKeptBatches(
-  workload: ConsumerWorkload,
-  onMessages: (count: number, bytes: number) => void,
-): Promise<BenchConsumer> {
-  const consumer = connect(workload)
-  return running(consumer, async () => {
-    for await (const batch of consumer.batches()) {
-      const { count, bytes } = countValues(batch)
-      onMessages(count, bytes)
-    }
-  })
+/** @param disposes else what it reads goes when the garbage collector comes by */
+function consumeBatches(disposes: boolean): BenchClient['openConsumer'] {
+  return async (workload, onMessages) => {
+    const consumer = connect(workload)
+    return running(consumer, async () => {
+      for await (const batch of consumer.batches()) {
+        using _ = disposes ? batch : null
+        const { count, bytes } = countValues(batch)
+        onMessages(count, bytes)
+      }
+    })
+  }
 }
 
 async function consumeRecords(
@@ -105,10 +92,10 @@ async function consumeRecords(
 }
 
 /** `sendAll`, and `batches()` that are disposed of: the way for many at a time, as the peers are used here. */
-export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches }
+export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(true) }
 
 /** `batches()` by a loop that may keep what it reads. */
-export const millraceKept: BenchClient = { openProducer: openSendAll, openConsumer: consumeKeptBatches }
+export const millraceKept: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(false) }
 
 /** One at a time: a promise for each record that is sent, and `for await` over records. */
 export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords }

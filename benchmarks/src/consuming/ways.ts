@@ -28,12 +28,12 @@ const OWN: readonly Entry[] = [
   {
     client: 'millrace',
     way: '`for await (const batch of batches())`',
-    run: own((consumer, handle) => eachBatch(consumer, handle)),
+    run: own((consumer, handle) => eachBatch(consumer, handle, false)),
   },
   {
     client: 'millrace',
     way: '`for await (using batch of batches())`',
-    run: own((consumer, handle) => eachDisposedBatch(consumer, handle)),
+    run: own((consumer, handle) => eachBatch(consumer, handle, true)),
   },
   { client: 'millrace', way: `\`run\`, ${CONCURRENCY} handlers, ordered by key`, run: own(runByKey) },
   { client: 'millrace', way: 'a stream per partition', run: own(perPartition) },
@@ -75,16 +75,9 @@ async function eachRecord(records: AsyncIterable<{ readonly value: Buffer | null
   }
 }
 
-async function eachBatch(consumer: Consumer, handle: Handler): Promise<void> {
+async function eachBatch(consumer: Consumer, handle: Handler, disposes: boolean): Promise<void> {
   for await (const batch of consumer.batches()) {
-    const { count, bytes } = countValues(batch)
-    const waiting = handle(count, bytes)
-    if (waiting !== undefined) await waiting
-  }
-}
-
-async function eachDisposedBatch(consumer: Consumer, handle: Handler): Promise<void> {
-  for await (using batch of consumer.batches()) {
+    using _ = disposes ? batch : null
     const { count, bytes } = countValues(batch)
     const waiting = handle(count, bytes)
     if (waiting !== undefined) await waiting
