@@ -46,15 +46,8 @@ export class BatchDisposedError extends KafkaError {
   readonly partition: number
   readonly baseOffset: number
 
-  constructor({
-    topic,
-    partition,
-    baseOffset,
-  }: {
-    readonly topic: string
-    readonly partition: number
-    readonly baseOffset: number
-  }) {
+  constructor(batch: { readonly topic: string; readonly partition: number; readonly baseOffset: number }) {
+    const { topic, partition, baseOffset } = batch
     super(
       'BATCH_DISPOSED',
       `${topic}-${partition}: the batch from offset ${baseOffset} on was disposed of: its records are not in memory any more`,
