@@ -37,8 +37,15 @@ export const WARMUP_SHARE = 0.2
 /** Consuming: what a topic holds besides, so that clients that fetch ahead do it until the end: Java's default `fetch.max.bytes`. */
 export const FETCH_AHEAD_BYTES = 50 * 1024 * 1024
 
-/** Messages per run as a share of those of 100 B: a quarter of 1 KiB, a twenty-fifth of 10 KiB. */
-export const CONSUME_SHARE: Readonly<Record<number, number>> = { 100: 1, 1024: 1 / 4, 10_240: 1 / 25 }
+/**
+ * Messages per run as a share of those of 100 B: 200 MB of these by default, 1 and 2.5 GB of the larger ones. Collections of what lies outside the heap begin late
+ * and come seldom, and shorter runs would hardly show them.
+ */
+export const CONSUME_SHARE: Readonly<Record<number, number>> = { 100: 2, 1024: 1, 10_240: 1 / 4 }
+
+/** A client that has not read all of it in time is measured by what it has read. */
+export const CONSUME_SECONDS_MAX = 2
+export const CONSUME_WARMUP_SECONDS_MAX = 1
 
 /** From a call of the producer to the consumer's handler: at an even rate, unmeasured, then measured. */
 export const END_TO_END_PER_SECOND = 1_000

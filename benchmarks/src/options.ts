@@ -26,7 +26,7 @@ export interface Options {
   readonly rounds: number
   /** Measured time of each producing run, in seconds. */
   readonly seconds: number
-  /** Messages of 100 B that are consumed per run; a quarter of it for 1 KiB, a twenty-fifth for 10 KiB. */
+  /** Messages that are consumed per run: twice as many of 100 B, so many of 1 KiB, a quarter of 10 KiB. */
   readonly messages: number
   /** Undefined: as each part has it. */
   readonly brokers: readonly BrokerKind[] | undefined
@@ -41,7 +41,7 @@ export const USAGE = `npm run bench -- [options]
   --quick                 one round of short runs: shows that everything runs, not how fast
   --rounds N              rounds; clients take turns in each, medians are shown (default 5)
   --seconds N             measured seconds of each producing run (default 1)
-  --messages N            measured messages of 100 B per consuming run; of larger ones as much fewer as they are larger (default 1000000)
+  --messages N            measured messages of 1 KiB per consuming run, twice as many of 100 B, a quarter of 10 KiB; less where 2 s are over before (default 1000000)
   --broker WHICH          embedded, real or both (default: both for java, java-consume and rebalance, embedded for all others)
   --clients a,b           of ${clientNames.join(', ')} (default all)
   --cases a,b             rows of produce and consume: SIZE-CODEC-PARTITIONS, as 100-none-1 or 10240-zstd-100 (default all)

@@ -43,6 +43,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
   /** No higher version is used. */
   readonly maxVersion?: number | undefined
+  /** It leaves before anything else is done in this turn: the caller is about to keep the event loop busy. Default false. */
+  readonly flush?: boolean | undefined
   /** The broker answers nothing (Produce with acks=0): resolves to undefined when the request is written. */
   readonly noResponse?: boolean | undefined
 }
@@ -106,6 +108,7 @@ export class Connection {
       this.#lastUsedAt = now
       this.#session.submit(request, now)
       this.#perform(now)
+      if (options.flush === true) this.#transport?.flush?.()
     })
   }
 

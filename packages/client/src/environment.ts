@@ -27,6 +27,8 @@ export interface TransportHandler {
 export interface Transport {
   /** Queues the chunks in order, without copying them. False asks the caller to wait for `onDrain` before the next write. */
   write(chunks: readonly Buffer[]): boolean
+  /** What was written leaves now, not together with all else that is written in this turn. For transports that wait for that. */
+  flush?(): void
   /** Ends the connection now; no handler is called afterwards. */
   destroy(): void
 }

@@ -47,6 +47,7 @@ export function rewritingEnvironment(
           proxy.wrote(chunks)
           return transport.write(chunks)
         },
+        flush: () => transport.flush?.(),
         destroy: () => transport.destroy(),
       }
     },

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test } from 'vitest'
 import type { TransportHandler } from '../environment.ts'
 import { TcpTransport, type Resolver } from './tcp-transport.ts'
@@ -84,6 +86,36 @@ test('carries bytes both ways, in order', async () => {
   transport.write([Buffer.from('three')])
   await until(() => received().length === 13)
   expect(received().toString()).toBe('one two three')
+})
+
+/** A server on a thread of its own, which counts the bytes that came. */
+async function listenBeside(): Promise<{ readonly port: number; readonly received: Int32Array; stop(): Promise<number> }> {
+  const received = new Int32Array(new SharedArrayBuffer(4))
+  const program = `
+    const { workerData, parentPort } = require('node:worker_threads')
+    const server = require('node:net').createServer((socket) => socket.on('data', (chunk) => {
+      Atomics.add(workerData, 0, chunk.length)
+      Atomics.notify(workerData, 0)
+    }))
+    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`
+  const worker = new Worker(program, { eval: true, workerData: received })
+  const [port] = (await once(worker, 'message')) as [number]
+  return { port, received, stop: () => worker.terminate() }
+}
+
+test('what is flushed arrives before the turn is over, what is written besides after it', async () => {
+  const server = await listenBeside()
+  const { transport, connected } = open('127.0.0.1', server.port)
+  await connected
+  transport.write([Buffer.from('one ')])
+  transport.write([Buffer.from('two ')])
+  transport.flush()
+  transport.write([Buffer.from('three')])
+  transport.write([Buffer.from(' four')])
+  while (Atomics.load(server.received, 0) < 8) expect(Atomics.wait(server.received, 0, 0, 10_000)).not.toBe('timed-out')
+  expect(Atomics.load(server.received, 0)).toBe(8)
+  await until(() => Atomics.load(server.received, 0) === 18)
+  await server.stop()
 })
 
 test('says when it is full, and when there is room again', async () => {

@@ -15,7 +15,7 @@ const systemResolver: Resolver = (host, done) => lookup(host, { all: true }, don
 
 /**
  * A TCP connection. A name is resolved to all its addresses and each is tried in turn until one accepts (`client.dns.lookup=use_all_dns_ips`).
- * What is written within one turn of the event loop leaves in one system call.
+ * What is written within one turn of the event loop leaves in one system call, unless it is flushed.
  */
 export class TcpTransport implements Transport {
   readonly #endpoint: Endpoint
@@ -48,20 +48,23 @@ export class TcpTransport implements Transport {
     if (!this.#isCorked) {
       this.#isCorked = true
       socket.cork()
-      process.nextTick(() => {
-        this.#isCorked = false
-        socket.uncork()
-      })
+      process.nextTick(() => this.flush())
     }
     for (const chunk of chunks) socket.write(chunk)
     return !socket.writableNeedDrain
   }
 
+  flush(): void {
+    if (!this.#isCorked) return
+    this.#isCorked = false
+    this.#socket!.uncork()
+  }
+
   destroy(): void {
     this.#isDestroyed = true
     clearTimeout(this.#attemptTimer)
-    // What was written in this turn goes to the system first: a request without an answer counts as done once it is written.
-    if (this.#isCorked) this.#socket?.uncork()
+    // A request without an answer counts as done once it is written.
+    this.flush()
     this.#socket?.destroy()
   }
 

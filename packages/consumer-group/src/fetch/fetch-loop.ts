@@ -4,7 +4,7 @@ import { fetchApi, type FetchResponse } from '@millrace/protocol/apis/fetch'
 import { asKafkaError } from '@millrace/protocol/internal'
 import type { ConsumerConfig } from '../config.ts'
 import type { MetricsRecorder } from '../consumer-metrics.ts'
-import { FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
+import { EARLY_FETCH_BYTES, FETCH_TIMEOUT_LAPSE_MS } from '../limits.ts'
 import type { FetchCall } from './broker-fetches.ts'
 import { Fetcher, type ClusterView, type Leadership } from './fetcher.ts'
 import type { PartitionCursor } from './partition-cursor.ts'
@@ -77,7 +77,8 @@ export class FetchLoop {
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
     const sentAt = clock.now()
-    this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion }).then(
+    const flush = this.fetcher.memory.bufferedBytes >= EARLY_FETCH_BYTES
+    this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion, flush }).then(
       (response) => {
         if (this.#isOver) return
         const now = clock.now()
