@@ -81,14 +81,14 @@ function consumeBatches(disposes: boolean): BenchClient['openConsumer'] {
   }
 }
 
-async function consumeRecords(
-  workload: ConsumerWorkload,
-  onMessages: (count: number, bytes: number) => void,
-): Promise<BenchConsumer> {
-  const consumer = connect(workload)
-  return running(consumer, async () => {
-    for await (const record of consumer) onMessages(1, record.value!.length)
-  })
+/** @param disposeHandled else what it reads goes when the garbage collector comes by */
+function consumeRecords(disposeHandled: boolean): BenchClient['openConsumer'] {
+  return async (workload, onMessages) => {
+    const consumer = connect(workload)
+    return running(consumer, async () => {
+      for await (const record of consumer.records({ disposeHandled })) onMessages(1, record.value!.length)
+    })
+  }
 }
 
 /** `sendAll`, and `batches()` that are disposed of: the way for many at a time, as the peers are used here. */
@@ -97,8 +97,11 @@ export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: 
 /** `batches()` by a loop that may keep what it reads. */
 export const millraceKept: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(false) }
 
-/** One at a time: a promise for each record that is sent, and `for await` over records. */
-export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords }
+/** One at a time: a promise for each record that is sent, and `for await` over records that are disposed of. */
+export const millraceSingle: BenchClient = { openProducer: openSend, openConsumer: consumeRecords(true) }
+
+/** `for await` over records by a loop that may keep what it reads. */
+export const millraceSingleKept: BenchClient = { openProducer: openSend, openConsumer: consumeRecords(false) }
 
 /** `run` with a handler of single records that does not wait. */
 export const millraceRun: BenchClient = {

@@ -56,13 +56,20 @@ const clients: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./millrace.ts')).millraceSingle,
     producing: 'idempotent',
     calls: '`send`, one promise per record',
-    consuming: '`for await` over records',
+    consuming: '`for await` over `records({ disposeHandled: true })`',
   },
   'millrace-kept': {
     load: async () => (await import('./millrace.ts')).millraceKept,
     producing: 'idempotent',
     calls: '`sendAll`',
     consuming: '`for await (const batch of batches())`',
+    isForConsuming: true,
+  },
+  'millrace-single-kept': {
+    load: async () => (await import('./millrace.ts')).millraceSingleKept,
+    producing: 'idempotent',
+    calls: '`send`, one promise per record',
+    consuming: '`for await` over records, as they come',
     isForConsuming: true,
   },
   'millrace-run': {
@@ -87,6 +94,8 @@ export const clientNames: readonly string[] = [...Object.keys(clients), 'java']
 /** The client that all others are compared with, at its best for many records, and for one at a time. */
 export const OWN = 'millrace'
 export const OWN_SINGLE = 'millrace-single'
+/** As `OWN_SINGLE`, by a loop that may keep what it reads. */
+export const OWN_SINGLE_KEPT = 'millrace-single-kept'
 
 export function isPeer(client: string): boolean {
   return !client.startsWith(OWN) && client !== 'java'

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os'
-import { modeOf, OWN, OWN_SINGLE } from '../clients/registry.ts'
+import { modeOf, OWN, OWN_SINGLE, OWN_SINGLE_KEPT } from '../clients/registry.ts'
 import { bestPeer, coresOf, medianOf, type PerClient } from '../comparison.ts'
 import { figureTables, modeLines, PEAK_RSS } from '../figures-table.ts'
 import { FILL_BATCH_BYTES } from '../limits.ts'
@@ -39,7 +39,8 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
     'codec alone, µs',
     '`batches()`, µs',
     '÷ best, ≤ 1/3',
-    `\`for await\` ÷ ${RECORDS_PEER}, ≥ 3`,
+    `\`for await\`, disposing ÷ ${RECORDS_PEER}, ≥ 3`,
+    'as it comes ÷ it, ≥ 3',
     'limit',
   ]
   const rows = [...results].map(([one, perClient]): Row => {
@@ -47,7 +48,8 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
     const cpu = bestPeer(perClient, 'cpuMicrosPerMessage', (a, b) => a < b)
     const own = perClient.get(OWN) ?? []
     const single = perClient.get(OWN_SINGLE) ?? []
-    const limits = [own, single].map((attempts) => limitOf(coresOf(attempts), cores, BROKER_THREADS[kind]))
+    const kept = perClient.get(OWN_SINGLE_KEPT) ?? []
+    const limits = [own, single, kept].map((attempts) => limitOf(coresOf(attempts), cores, BROKER_THREADS[kind]))
     const recordsPeer = medianOf(perClient.get(RECORDS_PEER) ?? [], 'messagesPerSecond')
     return [
       `${sizeText(one.messageBytes)}, ${one.compression}, ${one.partitions}`,
@@ -59,6 +61,7 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
       digits(medianOf(own, 'cpuMicrosPerMessage')),
       judged(medianOf(own, 'cpuMicrosPerMessage') / cpu.value, CPU),
       judgedUnless(limits[1]!, medianOf(single, 'messagesPerSecond') / recordsPeer, RECORDS_RATE),
+      judgedUnless(limits[2]!, medianOf(kept, 'messagesPerSecond') / recordsPeer, RECORDS_RATE),
       limits.join(', '),
     ]
   })
@@ -67,7 +70,7 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
 
 const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were; \`limit\` is of \`batches()\`
-and of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
+and of both forms of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
 full batches costs by itself; no client can do without. Where they are more than a third of the best peer's CPU, a third is out of reach.`
 
 /** How each client hands out what it reads, and which could not be measured. */

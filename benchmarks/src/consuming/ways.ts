@@ -27,6 +27,11 @@ const OWN: readonly Entry[] = [
   { client: 'millrace', way: '`for await` over records', run: own((consumer, handle) => eachRecord(consumer, handle)) },
   {
     client: 'millrace',
+    way: '`for await` over `records({ disposeHandled: true })`',
+    run: own((consumer, handle) => eachRecord(consumer.records({ disposeHandled: true }), handle)),
+  },
+  {
+    client: 'millrace',
     way: '`for await (const batch of batches())`',
     run: own((consumer, handle) => eachBatch(consumer, handle, false)),
   },

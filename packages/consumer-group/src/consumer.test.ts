@@ -4,6 +4,8 @@ import { Producer, type RecordInput } from '@millrace/producer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ConsumerOptions } from './config.ts'
 import { Consumer } from './consumer.ts'
+import type { ConsumerRecord } from './consumer-record.ts'
+import type { DeserializationError } from './errors.ts'
 import type { ConsumerEvents } from './events.ts'
 
 let broker: Broker
@@ -106,6 +108,76 @@ describe('reading', () => {
       expect([...map.values()].flat()).toHaveLength(5_000)
       for (const offsets of map.values()) expect(offsets).toEqual(offsets.map((_, index) => index))
     }
+  })
+
+  test('records give their memory back once they were handled, to a loop that says so, and not before', async () => {
+    const topic = await newTopic(1)
+    const values = Array.from({ length: 40 }, (_, index) => String(index).padEnd(50_000))
+    await producer.sendAll(
+      topic,
+      values.map((value) => ({ value, headers: [['h', Buffer.from(value)]] })),
+    )
+    await using consumer = newConsumer(topic, 'disposing', { fetchMinBytes: 1_000_000 })
+    const seen: string[] = []
+    const kept: ConsumerRecord[] = []
+    const views: Buffer[] = []
+    for await (const record of consumer.records({ disposeHandled: true })) {
+      kept.push(record)
+      views.push(record.value!)
+      seen.push(String(record.value))
+      expect(String(record.headers[0]![1])).toBe(seen.at(-1))
+      if (seen.length === 39) break
+    }
+    expect(seen).toEqual(values.slice(0, 39))
+    // The last one was in hand.
+    expect(String(views.at(-1))).toBe(values[38])
+    for await (const record of consumer.records({ disposeHandled: true })) {
+      kept.push(record)
+      if (record.offset === 39) consumer.stop()
+    }
+    expect(kept.slice(39).map(({ offset }) => offset)).toEqual([38, 39])
+    await consumer.unsubscribe()
+    expect([views[0]!.length, kept[0]!.offset]).toEqual([0, 0])
+    expect(() => kept[0]!.value).toThrow(expect.objectContaining({ code: 'BATCH_DISPOSED' }))
+  })
+
+  test('disposeHandled is true or false', async () => {
+    await using consumer = newConsumer(await newTopic(1), 'wrong')
+    expect(() => consumer.records({ disposeHandled: 'yes' as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIG', option: 'disposeHandled' }),
+    )
+  })
+
+  test('a record that could not be deserialized stays for its error, and is not given back to the others', async () => {
+    const topic = await newTopic(1)
+    const values = Array.from({ length: 40 }, (_, index) => String(index).padEnd(50_000))
+    await producer.sendAll(
+      topic,
+      values.map((value) => ({ value })),
+    )
+    const { bootstrapServers } = broker
+    await using consumer = new Consumer({
+      bootstrapServers,
+      groupId: 'poisoned',
+      topics: [topic],
+      autoOffsetReset: 'earliest',
+      fetchMinBytes: 1_000_000,
+      valueDeserializer: (value) => {
+        if (Number(value) === 3) throw new Error('not wanted')
+        return Number(value)
+      },
+      onDeserializationError: 'skip',
+    })
+    const failed: DeserializationError[] = []
+    consumer.on('deserializationFailed', ({ error }) => failed.push(error))
+    const seen: number[] = []
+    for await (const { value } of consumer.records({ disposeHandled: true })) {
+      seen.push(value)
+      if (value === 39) consumer.stop()
+    }
+    await consumer.unsubscribe()
+    expect(seen).toEqual(values.map(Number).filter((value) => value !== 3))
+    expect(failed.map(({ record }) => String(record.value))).toEqual([values[3]])
   })
 
   test('waits for records that come later, and begins at the end by default', async () => {

@@ -8,9 +8,9 @@ import type { ConsumerRecord } from './consumer-record.ts'
 import { closeOptions, type ConsumerCloseOptions } from './close-call.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
-import { AllPartitionsSource } from './delivery/item-sources.ts'
+import { AllPartitionsSource, recordsFor } from './delivery/item-sources.ts'
 import { Loops } from './delivery/loops.ts'
-import { PartitionsSource, type LoopOptions, type PartitionStream } from './delivery/partition-stream.ts'
+import { PartitionsSource, type LoopOptions, type PartitionStream, type RecordLoopOptions } from './delivery/partition-stream.ts'
 import { nodeReadable, webReadable } from './delivery/readable.ts'
 import { consumerBusy, consumerClosed, noGroup } from './errors.ts'
 import type { CommittedOffset, ConsumerEvents } from './events.ts'
@@ -124,8 +124,8 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
   }
 
   /** As iterating the consumer itself, with options. */
-  records(options: LoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    const source = new AllPartitionsSource(this.#core.delivery, 'records', this.#core.decoder)
+  records(options: RecordLoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
+    const source = new AllPartitionsSource(this.#core.delivery, recordsFor(options), this.#core.decoder)
     return this.#start(source as ItemSource<ConsumerRecord<Key, Value>>, options)
   }
 

@@ -7,7 +7,7 @@ import { DEAD, RETRY } from './group-plan.ts'
 export async function consumeIn(member: GroupMember): Promise<void> {
   switch (member.plan.way) {
     case 'records':
-      return eachOf(member, member.consumer)
+      return eachOf(member, member.consumer.records({ disposeHandled: true }))
     case 'readable':
       return eachOf(member, member.consumer.readable())
     case 'nodeReadable':
@@ -56,7 +56,7 @@ async function eachStreamOf(member: GroupMember): Promise<void> {
 async function drain(member: GroupMember, stream: PartitionStream): Promise<void> {
   for (;;) {
     try {
-      await eachOf(member, stream)
+      await eachOf(member, stream.records({ disposeHandled: true }))
       return
     } catch (error) {
       if (!member.passes(error)) return

@@ -56,10 +56,13 @@ export class Delivery {
 
   // ---- taking ----
 
-  /** @throws {KafkaError} that stops the consumer or a partition, or {UnreadableRecordError} */
-  takeRecord(): KafkaRecord | Loading | null {
+  /**
+   * @param disposes whether what was taken before was handled, and its memory may go
+   * @throws {KafkaError} that stops the consumer or a partition, or {UnreadableRecordError}
+   */
+  takeRecord(disposes: boolean): KafkaRecord | Loading | null {
     if (this.#failure !== null || this.#failures.size > 0) this.#throwAny()
-    const record = this.#feed.nextRecord()
+    const record = this.#feed.nextRecord(disposes)
     if (this.#fetcher.hasRoom) this.#host.schedule()
     if (record === null || record instanceof Loading) return record
     this.#current = this.#feed.cursor
@@ -78,9 +81,9 @@ export class Delivery {
     return batch
   }
 
-  /** @throws {KafkaError} that stops the partition, or {UnreadableRecordError} */
-  takeRecordOf(cursor: PartitionCursor): KafkaRecord | Loading | null {
-    return this.#takeOf(cursor, this.#feed.nextRecordOf(this.#checked(cursor)))
+  /** As `takeRecord`. @throws {KafkaError} that stops the partition, or {UnreadableRecordError} */
+  takeRecordOf(cursor: PartitionCursor, disposes: boolean): KafkaRecord | Loading | null {
+    return this.#takeOf(cursor, this.#feed.nextRecordOf(this.#checked(cursor), disposes))
   }
 
   /** @throws {KafkaError} that stops the partition, or {UnreadableRecordError} */

@@ -1,3 +1,4 @@
+import { ConfigError } from '@millrace/protocol'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
@@ -6,24 +7,37 @@ import type { Delivery } from './delivery.ts'
 import type { ItemSource } from './item-loop.ts'
 import type { RecordDecoder } from './record-decoder.ts'
 
+/** What a loop asks for. `disposing-records`: what a record lies in may go once it was handled. */
+export type Items = 'records' | 'disposing-records' | 'batches'
+
+/** @throws {ConfigError} */
+export function recordsFor({ disposeHandled }: { readonly disposeHandled?: boolean | undefined }): Items {
+  if (disposeHandled !== undefined && typeof disposeHandled !== 'boolean')
+    throw new ConfigError('disposeHandled', disposeHandled, 'true or false')
+  return disposeHandled === true ? 'disposing-records' : 'records'
+}
+
 /** Records or batches of all partitions. */
 export class AllPartitionsSource implements ItemSource<unknown> {
   readonly #delivery: Delivery
-  readonly #items: 'records' | 'batches'
+  readonly #isBatched: boolean
+  readonly #disposes: boolean
   readonly #decoder: RecordDecoder | null
   readonly #takeRecord: () => KafkaRecord | Loading | null
 
   /** @param decoder null for batches, which decode by themselves */
-  constructor(delivery: Delivery, items: 'records' | 'batches', decoder: RecordDecoder | null) {
+  constructor(delivery: Delivery, items: Items, decoder: RecordDecoder | null) {
+    const disposes = items === 'disposing-records'
     this.#delivery = delivery
-    this.#items = items
+    this.#isBatched = items === 'batches'
+    this.#disposes = disposes
     this.#decoder = decoder
-    this.#takeRecord = () => delivery.takeRecord()
+    this.#takeRecord = () => delivery.takeRecord(disposes)
   }
 
   pull(): unknown {
-    if (this.#items === 'batches') return this.#delivery.takeBatch()
-    const record = this.#delivery.takeRecord()
+    if (this.#isBatched) return this.#delivery.takeBatch()
+    const record = this.#delivery.takeRecord(this.#disposes)
     if (this.#decoder === null || record === null || record instanceof Loading) return record
     return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, this.#takeRecord)
   }
@@ -53,17 +67,13 @@ export class PartitionSource implements ItemSource<unknown> {
   readonly #isOver: () => boolean
 
   /** @param decoder null for batches, which decode by themselves */
-  constructor(
-    delivery: Delivery,
-    cursor: PartitionCursor,
-    items: 'records' | 'batches',
-    decoder: RecordDecoder | null,
-    isOver: () => boolean,
-  ) {
+  constructor(delivery: Delivery, cursor: PartitionCursor, items: Items, decoder: RecordDecoder | null, isOver: () => boolean) {
+    const isBatched = items === 'batches'
+    const disposes = items === 'disposing-records'
     this.#delivery = delivery
     this.#cursor = cursor
-    this.#decoder = items === 'records' ? decoder : null
-    this.#take = items === 'records' ? () => delivery.takeRecordOf(cursor) : () => delivery.takeBatchOf(cursor)
+    this.#decoder = isBatched ? null : decoder
+    this.#take = isBatched ? () => delivery.takeBatchOf(cursor) : () => delivery.takeRecordOf(cursor, disposes)
     this.#isOver = isOver
   }
 
@@ -106,6 +116,8 @@ function decoded(
       delivery.giveBack(cursor)
       throw error
     }
+    // The error that was told of has the record.
+    cursor.keepMemory()
     delivery.handled(cursor)
     record = take()
   }

@@ -7,7 +7,7 @@ import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { Delivery } from './delivery.ts'
 import type { ItemLoop, ItemSource } from './item-loop.ts'
-import { PartitionSource } from './item-sources.ts'
+import { PartitionSource, recordsFor, type Items } from './item-sources.ts'
 import type { Loops } from './loops.ts'
 import { nodeReadable, webReadable } from './readable.ts'
 import type { RecordDecoder } from './record-decoder.ts'
@@ -17,6 +17,15 @@ export interface LoopOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface RecordLoopOptions extends LoopOptions {
+  /**
+   * Whether the memory of each record is given back once it was handled, as `using` does for batches: at once or as soon as everything is read that came with it. Its key, value and headers
+   * are not to be used from then on, unless a deserializer made something else of them: buffers become empty, and what is decoded at access throws `BatchDisposedError`. For loops that
+   * keep nothing, it takes half the CPU where records are large. Default false.
+   */
+  readonly disposeHandled?: boolean | undefined
+}
+
 /**
  * The records of one partition, for as long as it is ours: a loop over it ends when the partition is given up, after its last record was
  * handled. What counts as handled is as for the consumer's own loops. One loop at a time; after one that ended early, the next goes on.
@@ -24,12 +33,12 @@ export interface LoopOptions {
 export class PartitionStream<Key = Buffer | null, Value = Buffer | null> implements AsyncIterable<ConsumerRecord<Key, Value>> {
   readonly topic: string
   readonly partition: number
-  readonly #start: (items: 'records' | 'batches', signal: AbortSignal | undefined) => ItemLoop<unknown>
+  readonly #start: (items: Items, signal: AbortSignal | undefined) => ItemLoop<unknown>
 
   /** Made by the consumer. */
   constructor(
     { topic, partition }: { readonly topic: string; readonly partition: number },
-    start: (items: 'records' | 'batches', signal: AbortSignal | undefined) => ItemLoop<unknown>,
+    start: (items: Items, signal: AbortSignal | undefined) => ItemLoop<unknown>,
   ) {
     this.topic = topic
     this.partition = partition
@@ -41,8 +50,8 @@ export class PartitionStream<Key = Buffer | null, Value = Buffer | null> impleme
   }
 
   /** As iterating the stream itself, with options. */
-  records(options: LoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    return this.#start('records', options.signal) as ItemLoop<ConsumerRecord<Key, Value>>
+  records(options: RecordLoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
+    return this.#start(recordsFor(options), options.signal) as ItemLoop<ConsumerRecord<Key, Value>>
   }
 
   /** At most `maxPollRecords` at a time. A batch counts as handled as a whole. */

@@ -1,4 +1,5 @@
 import { markOwnMemory } from '@millrace/protocol/internal'
+import { RecordBatchBuilder, type KafkaRecord } from '@millrace/records/internal'
 import { describe, expect, test } from 'vitest'
 import { batch, FetchBench } from '../../test/fetch-bench.ts'
 import type { ConsumerBatch } from './consumer-batch.ts'
@@ -13,6 +14,11 @@ function alone(...parts: readonly Buffer[]): Buffer {
 
 function take(bench: FetchBench): ConsumerBatch {
   return bench.feed.nextBatch() as ConsumerBatch
+}
+
+/** The next record of a loop that disposes of those before. */
+function next(bench: FetchBench): KafkaRecord {
+  return bench.feed.nextRecord(true) as KafkaRecord
 }
 
 function isFreed(bytes: Buffer): boolean {
@@ -73,6 +79,63 @@ describe('the memory of an answer', () => {
     take(bench)[Symbol.dispose]()
     expect(bench.feed.nextBatch()).toBeNull()
     expect([isFreed(records), String(record.value)]).toEqual([false, 'v0'])
+  })
+
+  test('goes when the last of its single records was handled, by a loop that says so', () => {
+    const bench = new FetchBench()
+    bench.cursor(0)
+    const records = alone(batch(0, 2), batch(2, 1))
+    bench.fetch({ 0: { records } })
+    const read = [next(bench), next(bench), next(bench)]
+    expect([isFreed(records), ...read.map(({ value }) => String(value))]).toEqual([false, 'v0', 'v1', 'v2'])
+    expect(bench.feed.nextRecord(true)).toBeNull()
+    expect(isFreed(records)).toBe(true)
+    for (const record of read) expect(() => record.value).toThrow(expect.objectContaining({ code: 'BATCH_DISPOSED' }))
+  })
+
+  test('holds for a record in hand that is dropped, and for a loop that keeps what another one began', () => {
+    for (const end of ['drop', 'keep'] as const) {
+      const bench = new FetchBench()
+      const cursor = bench.cursor(0)
+      const records = alone(batch(0, 2))
+      bench.fetch({ 0: { records } })
+      const read = [next(bench)]
+      bench.feed.leave(cursor)
+      if (end === 'drop') bench.fetcher.remove(cursor)
+      else read.push(bench.feed.nextRecord() as KafkaRecord)
+      expect([bench.feed.nextRecord(), isFreed(records)]).toEqual([null, false])
+      expect(read.map(({ value }) => String(value))).toEqual(end === 'drop' ? ['v0'] : ['v0', 'v1'])
+    }
+  })
+
+  test.each(['gzip', 'lz4', 'zstd', 'snappy'] as const)(
+    'so does what single records were decompressed to, batch by batch: %s',
+    async (compression) => {
+      const bench = new FetchBench({ maxPartitionFetchBytes: 1_000_000 })
+      bench.cursor(0)
+      const text = 'v'.repeat(60_000)
+      const compressed = async (baseOffset: number): Promise<Buffer> => {
+        const builder = new RecordBatchBuilder({ batchSize: 200_000 })
+        for (let index = 0; index < 2; index++) builder.tryAppend(5, null, text)
+        return Buffer.from(await builder.sealAsync({ baseOffset, compression }))
+      }
+      bench.fetch({ 0: { records: alone(await compressed(0), await compressed(2)) } })
+      const [first, second, third] = [next(bench), next(bench), next(bench)]
+      for (const record of [first, second])
+        expect(() => record.value).toThrow(expect.objectContaining({ code: 'BATCH_DISPOSED' }))
+      expect(String(third.value)).toBe(text)
+    },
+  )
+
+  test('what was decompressed stays where a part of it was handed out as a batch', async () => {
+    const bench = new FetchBench({}, 1)
+    bench.cursor(0)
+    const builder = new RecordBatchBuilder({ batchSize: 100_000 })
+    for (let index = 0; index < 3; index++) builder.tryAppend(5, null, 'v'.repeat(30_000) + index)
+    bench.fetch({ 0: { records: alone(Buffer.from(await builder.sealAsync({ baseOffset: 0, compression: 'lz4' }))) } })
+    const part = take(bench)
+    expect([next(bench).offset, next(bench).offset, bench.feed.nextRecord(true)]).toEqual([1, 2, null])
+    expect(Array.from(part, ({ value }) => value!.length)).toEqual([30_001])
   })
 
   test('is not freed where other things may lie', () => {

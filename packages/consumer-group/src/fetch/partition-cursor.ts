@@ -1,6 +1,7 @@
 import { ZERO_UUID } from '@millrace/protocol'
 import type { RecordBatch, RecordCursor } from '@millrace/records/internal'
 import type { ResetStrategy } from '../offsets/reset-strategy.ts'
+import type { BatchMemory } from './batch-memory.ts'
 import type { FetchCall } from './broker-fetches.ts'
 import { Committed } from '../offsets/committed.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
@@ -70,6 +71,8 @@ export class PartitionCursor {
   batchEpoch = -1
   /** Where in `batch` single records are read. */
   records: RecordCursor | null = null
+  /** What those lie in, while whoever reads them says when they were handled. */
+  memory: BatchMemory | null = null
 
   // ---- fetching ----
 
@@ -130,6 +133,12 @@ export class PartitionCursor {
     this.nothingAt = -1
   }
 
+  /** Somebody keeps records of the current batch: their memory goes when the garbage collector finds it. */
+  keepMemory(): void {
+    this.memory?.keep()
+    this.memory = null
+  }
+
   /** Goes on from `offset`. Nothing may be buffered. */
   seek(offset: number, epoch: number): void {
     this.serial++
@@ -182,6 +191,8 @@ export class PartitionCursor {
     this.fetchEpoch = this.positionEpoch
     this.chunks.length = 0
     this.bufferedBytes = 0
+    // The last record may be in hand.
+    this.keepMemory()
     this.batch = null
     this.records = null
   }

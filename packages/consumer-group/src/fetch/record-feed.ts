@@ -28,6 +28,7 @@ export class RecordFeed {
   /** Compressed batches that are, or were, decompressed ahead. */
   readonly #loads = new WeakMap<RecordBatch, { readonly loading: Loading; isDone: boolean }>()
   readonly #habit: ReadingHabit = { disposes: false }
+  readonly #recordsHabit: ReadingHabit = { disposes: true }
   /** The partition whose turn it is. */
   #cursor: PartitionCursor | null = null
 
@@ -45,13 +46,14 @@ export class RecordFeed {
 
   /**
    * The next record of any partition; null when nothing is buffered.
+   * @param disposes whether the record before it was handled, and its memory may go
    * @throws {UnreadableRecordError}
    */
-  nextRecord(): KafkaRecord | Loading | null {
+  nextRecord(disposes: boolean = false): KafkaRecord | Loading | null {
     for (;;) {
       const cursor = this.#cursor ?? this.#choose()
       if (cursor === null) return null
-      const record = this.#recordOf(cursor)
+      const record = this.#recordOf(cursor, disposes)
       if (record !== null) return record
       this.#cursor = null
     }
@@ -72,9 +74,9 @@ export class RecordFeed {
   }
 
   /** As `nextRecord`, of this partition. */
-  nextRecordOf(cursor: PartitionCursor): KafkaRecord | Loading | null {
+  nextRecordOf(cursor: PartitionCursor, disposes: boolean = false): KafkaRecord | Loading | null {
     while (cursor.chunks.length > 0 && cursor.isReadable) {
-      const record = this.#recordOf(cursor)
+      const record = this.#recordOf(cursor, disposes)
       if (record !== null) return record
     }
     return null
@@ -100,8 +102,9 @@ export class RecordFeed {
   }
 
   /** The next record of the first chunk; null when it has none left, and is gone. */
-  #recordOf(cursor: PartitionCursor): KafkaRecord | Loading | null {
+  #recordOf(cursor: PartitionCursor, disposes: boolean): KafkaRecord | Loading | null {
     try {
+      if (!disposes) cursor.keepMemory()
       for (;;) {
         const record = cursor.records === null ? null : cursor.records.next()
         if (record !== null) {
@@ -113,17 +116,28 @@ export class RecordFeed {
         if (cursor.records !== null) leaveBatch(cursor)
         const batch = this.#peek(cursor)
         if (batch === null || batch instanceof Loading) return batch
-        cursor.records = batch.cursor()
-        // Whoever has single records does not say when he has read them.
-        cursor.chunks[0]!.answer.lend()
+        this.#open(cursor, batch, disposes)
       }
     } catch (error) {
       throw this.#unreadable(cursor, error)
     }
   }
 
+  /** Its records are to be handed out one by one. */
+  #open(cursor: PartitionCursor, batch: RecordBatch, disposes: boolean): void {
+    cursor.records = batch.cursor()
+    const { answer } = cursor.chunks[0]!
+    // Who keeps records does not say when he has read them.
+    if (!disposes) return answer.lend()
+    cursor.memory = new BatchMemory(answer, this.#recordsHabit)
+    // What was handed out of it as a batch may be read still.
+    const isUntouched = cursor.position <= batch.baseOffset
+    if (batch.compression !== 'none' && isUntouched) cursor.memory.addDecompressed(batch.recordBytes)
+  }
+
   #batchOf(cursor: PartitionCursor): ConsumerBatch | Loading | null {
     try {
+      cursor.keepMemory()
       cursor.records = null
       const first = this.#peek(cursor)
       if (first === null || first instanceof Loading) return first
@@ -209,6 +223,8 @@ function leaveBatch(cursor: PartitionCursor): void {
   cursor.positionEpoch = cursor.batchEpoch
   cursor.batch = null
   cursor.records = null
+  cursor.memory?.free()
+  cursor.memory = null
 }
 
 function noop(): void {}

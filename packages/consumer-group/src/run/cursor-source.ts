@@ -67,7 +67,7 @@ export class CursorSource implements LaneSource {
   goOn(task: Task): boolean {
     if (!this.#isPlain) return false
     this.#delivery.handled(this.cursor)
-    const record = this.#delivery.takeRecordOf(this.cursor)
+    const record = this.#delivery.takeRecordOf(this.cursor, false)
     if (record === null || record instanceof Loading) return false
     task.stored = record
     task.item = record
@@ -110,7 +110,7 @@ export class CursorSource implements LaneSource {
   }
 
   #nextRecord(task: Task): Loading | boolean {
-    const record = this.#delivery.takeRecordOf(this.cursor)
+    const record = this.#delivery.takeRecordOf(this.cursor, false)
     if (record === null) return false
     if (record instanceof Loading) return record
     task.stored = record
