@@ -1,5 +1,5 @@
 import { BATCH_HEADER_BYTES, batchBytes, lastOffset } from '@millrace/records/internal'
-import { LOCATE_CHUNK_BYTES, READ_HINTS_PER_LOG } from '../limits.ts'
+import { LOCATE_CHUNK_BYTES, READ_HINTS_PER_LOG, READ_PEEK_BELOW_BYTES } from '../limits.ts'
 import type { ReadTarget } from '../storage/read-memory.ts'
 import { BatchScanner } from './batch-scanner.ts'
 import type { Segment } from './segment.ts'
@@ -33,6 +33,10 @@ interface Place {
 
 const NO_RECORDS: Buffer = Buffer.alloc(0)
 
+/** Headers are looked at and forgotten. */
+const header: Buffer = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES)
+const headerMemory: ReadTarget = { take: (bytes) => (bytes === header.length ? header : header.subarray(0, bytes)) }
+
 /** Finds and reads batches in a log's segments. It remembers where recent reads ended, as that is where consumers go on. */
 export class LogReader {
   readonly #segments: readonly Segment[]
@@ -54,6 +58,10 @@ export class LogReader {
     const place = offset < upperBound ? this.#locate(offset) : null
     if (place === null) return { records: NO_RECORDS, nextOffset: offset, hasMore: false }
     const { segment, position } = place
+    // Of a fetch of many partitions, most find next to nothing left of what it may bring: to read that and throw it away costs more than the rest.
+    const isShort = !request.minOneBatch && maxBytes < READ_PEEK_BELOW_BYTES
+    if (isShort && batchBytes(segment.file.read(position, BATCH_HEADER_BYTES, headerMemory), 0) > maxBytes)
+      return { records: NO_RECORDS, nextOffset: offset, hasMore: true }
     const available = segment.size - position
     let chunk = segment.file.read(position, Math.min(available, Math.max(maxBytes, BATCH_HEADER_BYTES)), target)
     const first = batchBytes(chunk, 0)
