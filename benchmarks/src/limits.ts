@@ -31,14 +31,14 @@ export const FETCH_PARTITION_BYTES = 1024 * 1024
 /** The same for all partitions together, for the clients that take such a limit: what serves them best (docs/decisions/0010), and Millrace's default. */
 export const FETCH_BYTES = 4 * 1024 * 1024
 
-/** Consuming: a fifth of the measured messages goes first, unmeasured: connections, group and JIT are warm by then. */
+/** Consuming: a fifth of the measured messages goes first, unmeasured, or `CONSUME_WARMUP_SECONDS_MAX`: connections, group and JIT are warm by then. */
 export const WARMUP_SHARE = 0.2
 
 /** Consuming: what a topic holds besides, so that clients that fetch ahead do it until the end: Java's default `fetch.max.bytes`. */
 export const FETCH_AHEAD_BYTES = 50 * 1024 * 1024
 
 /**
- * Messages per run as a share of those of 100 B: 200 MB of these by default, 1 and 2.5 GB of the larger ones. Collections of what lies outside the heap begin late
+ * Messages per run by what `--messages` says: 200 MB of 100 B by default, 1 and 2.5 GB of the larger ones. Collections of what lies outside the heap begin late
  * and come seldom, and shorter runs would hardly show them.
  */
 export const CONSUME_SHARE: Readonly<Record<number, number>> = { 100: 2, 1024: 1, 10_240: 1 / 4 }

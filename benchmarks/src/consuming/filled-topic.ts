@@ -17,7 +17,7 @@ export interface Reading {
   readonly messages: number
 }
 
-/** @param messages measured ones of 100 B */
+/** @param messages measured ones of 1 KiB */
 export function readingOf(messageBytes: number, messages: number): Reading {
   const whole = chunksOf(messages * (CONSUME_SHARE[messageBytes] ?? 1))
   return { messages: whole, warmupMessages: chunksOf(whole * WARMUP_SHARE) }

@@ -12,6 +12,7 @@ import { rotate } from '../statistics.ts'
 import { digits, markdownTable, thousands, type Row } from '../table.ts'
 import type { ConsumeMeasurement, Measurement } from '../workload.ts'
 import { consumeOnce } from './consume-bench.ts'
+import { modes } from './consume-tables.ts'
 import { readingOf, withFilledTopic } from './filled-topic.ts'
 
 const SIZES = [100, 1024]
@@ -67,7 +68,8 @@ export function javaConsumeTable(results: JavaConsumeResults, kind: BrokerKind, 
       return [`${sizeText(messageBytes)}, ${client}`, thousands(rate), cpu, ratio, load.brokerCores.toFixed(2)]
     })
   })
-  return markdownTable(['size, client', 'messages/s', 'CPU µs/message', "÷ Java's rate, ≥ 1", 'broker, cores'], rows)
+  const table = markdownTable(['size, client', 'messages/s', 'CPU µs/message', "÷ Java's rate, ≥ 1", 'broker, cores'], rows)
+  return `${table}\n\n${modes([OWN, OWN_SINGLE])}`
 }
 
 /** What Java's consumer reads from the embedded broker, beside what it reads from the JVM's. */

@@ -10,8 +10,10 @@ export const QUEUED_REQUEST_BYTES_MAX: number = 4 * 1024 * 1024
 export const UNSENT_REPLY_BYTES_MAX: number = 8 * 1024 * 1024
 /** What a Fetch reads from disk goes into pieces of memory of this size, which are used again; a partition's usual `max.partition.fetch.bytes`. */
 export const READ_SLAB_BYTES: number = 1024 * 1024
-/** A smaller read has memory of its own, unless a slab that is in use already has room for it; and where there is no room for more, a look at the next header says first whether a batch fits. */
+/** A smaller read has memory of its own, unless a slab that is in use already has room for it. */
 export const READ_SLAB_MIN_READ_BYTES: number = 64 * 1024
+/** Where a partition has less room than this in a reply, a look at its next batch's header says first whether that fits. */
+export const READ_PEEK_BELOW_BYTES: number = 64 * 1024
 /** Slabs that are kept for the next replies. */
 export const READ_SLABS_KEPT = 8
 /** Connections that a broker accepts at the same time; further ones are closed at once (`max.connections` is unbounded in Kafka). */

@@ -43,7 +43,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
   /** No higher version is used. */
   readonly maxVersion?: number | undefined
-  /** It leaves before anything else is done in this turn: the caller is about to keep the event loop busy. Default false. */
+  /** If it may be sent now, it leaves before anything else is done in this turn: the caller is about to keep the event loop busy. Default false. */
   readonly flush?: boolean | undefined
   /** The broker answers nothing (Produce with acks=0): resolves to undefined when the request is written. */
   readonly noResponse?: boolean | undefined

@@ -1,5 +1,6 @@
 import { Admin } from '@millrace/admin'
 import { Broker } from '@millrace/broker'
+import { nodeEnvironment, type Environment } from '@millrace/client/internal'
 import { Producer, type RecordInput } from '@millrace/producer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ConsumerOptions } from './config.ts'
@@ -47,6 +48,25 @@ function newConsumer(topic: string, groupId: string, options: Partial<ConsumerOp
     heartbeatIntervalMs: 50,
     ...options,
   })
+}
+
+/** Node's environment, which notes when what was written is flushed. */
+function watchingFlushes(steps: string[]): Environment {
+  return {
+    clock: nodeEnvironment.clock,
+    random: () => nodeEnvironment.random(),
+    connect: (endpoint, handler) => {
+      const transport = nodeEnvironment.connect(endpoint, handler)
+      return {
+        write: (chunks) => transport.write(chunks),
+        flush: () => {
+          steps.push('flush')
+          transport.flush?.()
+        },
+        destroy: () => transport.destroy(),
+      }
+    },
+  }
 }
 
 /** The values of the next `count` records; the last is handled too. */
@@ -139,6 +159,27 @@ describe('reading', () => {
     await consumer.unsubscribe()
     expect([views[0]!.length, kept[0]!.offset]).toEqual([0, 0])
     expect(() => kept[0]!.value).toThrow(expect.objectContaining({ code: 'BATCH_DISPOSED' }))
+  })
+
+  test('where much came, the next fetch leaves before it is handed out; where little came, it does not', async () => {
+    const read = async (values: readonly string[]): Promise<readonly string[]> => {
+      const topic = await newTopic(1)
+      await producer.sendAll(
+        topic,
+        values.map((value) => ({ value })),
+      )
+      const steps: string[] = []
+      const { bootstrapServers } = broker
+      const options = { bootstrapServers, groupId: topic, topics: [topic], autoOffsetReset: 'earliest' } as const
+      await using consumer = new Consumer(options, watchingFlushes(steps))
+      for await (const batch of consumer.batches()) {
+        steps.push('batch')
+        if (batch.lastOffset === values.length - 1) consumer.stop()
+      }
+      return steps
+    }
+    expect((await read(Array.from({ length: 40 }, () => 'v'.repeat(10_000)))).slice(0, 2)).toEqual(['flush', 'batch'])
+    expect(new Set(await read(['small', 'ones']))).toEqual(new Set(['batch']))
   })
 
   test('disposeHandled is true or false', async () => {

@@ -8,7 +8,7 @@ import type { ConsumerRecord } from './consumer-record.ts'
 import { closeOptions, type ConsumerCloseOptions } from './close-call.ts'
 import { chosenOffsets, type CommitOptions } from './commit-calls.ts'
 import type { ItemLoop, ItemSource } from './delivery/item-loop.ts'
-import { AllPartitionsSource, recordsFor } from './delivery/item-sources.ts'
+import { AllPartitionsSource, itemsOf } from './delivery/item-sources.ts'
 import { Loops } from './delivery/loops.ts'
 import { PartitionsSource, type LoopOptions, type PartitionStream, type RecordLoopOptions } from './delivery/partition-stream.ts'
 import { nodeReadable, webReadable } from './delivery/readable.ts'
@@ -125,7 +125,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /** As iterating the consumer itself, with options. */
   records(options: RecordLoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    const source = new AllPartitionsSource(this.#core.delivery, recordsFor(options), this.#core.decoder)
+    const source = new AllPartitionsSource(this.#core.delivery, itemsOf(options), this.#core.decoder)
     return this.#start(source as ItemSource<ConsumerRecord<Key, Value>>, options)
   }
 
@@ -148,12 +148,12 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /** A Web stream of the records. One was handled when the next is read, never because it was read ahead; cancelling gives back what is in hand. */
   readable(options: LoopOptions = {}): ReadableStream<ConsumerRecord<Key, Value>> {
-    return webReadable(this.records(options))
+    return webReadable(this.records({ signal: options.signal }))
   }
 
   /** A Node stream of the records, in object mode. One was handled when the next is read; destroying gives back what is in hand. */
   nodeReadable(options: LoopOptions = {}): Readable {
-    return nodeReadable(this.records(options))
+    return nodeReadable(this.records({ signal: options.signal }))
   }
 
   /**

@@ -12,7 +12,7 @@ export const FETCH_BYTES_DEFAULT = 4_194_304
 /** One fetch is read while the next one comes: nothing is fetched of a partition while so many times `maxPartitionFetchBytes` is buffered of it. */
 export const BUFFERED_FETCHES_MAX = 1.5
 
-/** With so many bytes for the application to work on, the next fetch leaves first, so that the broker works meanwhile. With fewer the application goes first. */
+/** When so many bytes came, the next fetch leaves before the application gets to them, so that the broker works meanwhile. With fewer the application goes first. */
 export const EARLY_FETCH_BYTES = 65_536
 
 /** Bytes of fetched answers, over all partitions, beyond which only partitions of which nothing is buffered are fetched. */

@@ -11,7 +11,7 @@ import type { RecordDecoder } from './record-decoder.ts'
 export type Items = 'records' | 'disposing-records' | 'batches'
 
 /** @throws {ConfigError} */
-export function recordsFor({ disposeHandled }: { readonly disposeHandled?: boolean | undefined }): Items {
+export function itemsOf({ disposeHandled }: { readonly disposeHandled?: boolean | undefined }): Items {
   if (disposeHandled !== undefined && typeof disposeHandled !== 'boolean')
     throw new ConfigError('disposeHandled', disposeHandled, 'true or false')
   return disposeHandled === true ? 'disposing-records' : 'records'
@@ -21,7 +21,6 @@ export function recordsFor({ disposeHandled }: { readonly disposeHandled?: boole
 export class AllPartitionsSource implements ItemSource<unknown> {
   readonly #delivery: Delivery
   readonly #isBatched: boolean
-  readonly #disposes: boolean
   readonly #decoder: RecordDecoder | null
   readonly #takeRecord: () => KafkaRecord | Loading | null
 
@@ -30,14 +29,13 @@ export class AllPartitionsSource implements ItemSource<unknown> {
     const disposes = items === 'disposing-records'
     this.#delivery = delivery
     this.#isBatched = items === 'batches'
-    this.#disposes = disposes
     this.#decoder = decoder
     this.#takeRecord = () => delivery.takeRecord(disposes)
   }
 
   pull(): unknown {
     if (this.#isBatched) return this.#delivery.takeBatch()
-    const record = this.#delivery.takeRecord(this.#disposes)
+    const record = this.#takeRecord()
     if (this.#decoder === null || record === null || record instanceof Loading) return record
     return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, this.#takeRecord)
   }

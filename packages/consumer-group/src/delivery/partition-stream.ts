@@ -7,7 +7,7 @@ import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import type { Delivery } from './delivery.ts'
 import type { ItemLoop, ItemSource } from './item-loop.ts'
-import { PartitionSource, recordsFor, type Items } from './item-sources.ts'
+import { PartitionSource, itemsOf, type Items } from './item-sources.ts'
 import type { Loops } from './loops.ts'
 import { nodeReadable, webReadable } from './readable.ts'
 import type { RecordDecoder } from './record-decoder.ts'
@@ -19,9 +19,9 @@ export interface LoopOptions {
 
 export interface RecordLoopOptions extends LoopOptions {
   /**
-   * Whether the memory of each record is given back once it was handled, as `using` does for batches: at once or as soon as everything is read that came with it. Its key, value and headers
-   * are not to be used from then on, unless a deserializer made something else of them: buffers become empty, and what is decoded at access throws `BatchDisposedError`. For loops that
-   * keep nothing, it takes half the CPU where records are large. Default false.
+   * Whether the memory of each record is given back once it was handled, as `using` does for batches: at once or as soon as everything is read that came with it. From then on only its topic, partition and
+   * offset are to be used, and what deserializers made, unless that are views: buffers become empty, and what is decoded at access throws `BatchDisposedError`. So nothing may be at work on them when
+   * the loop asks for the next one, such as a write that was not awaited, and nobody may read ahead of whoever handles. It takes half the CPU where records are large. Default false.
    */
   readonly disposeHandled?: boolean | undefined
 }
@@ -51,7 +51,7 @@ export class PartitionStream<Key = Buffer | null, Value = Buffer | null> impleme
 
   /** As iterating the stream itself, with options. */
   records(options: RecordLoopOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    return this.#start(recordsFor(options), options.signal) as ItemLoop<ConsumerRecord<Key, Value>>
+    return this.#start(itemsOf(options), options.signal) as ItemLoop<ConsumerRecord<Key, Value>>
   }
 
   /** At most `maxPollRecords` at a time. A batch counts as handled as a whole. */
@@ -61,12 +61,12 @@ export class PartitionStream<Key = Buffer | null, Value = Buffer | null> impleme
 
   /** A Web stream of the records. One was handled when the next is read; cancelling gives back what is in hand. */
   readable(options: LoopOptions = {}): ReadableStream<ConsumerRecord<Key, Value>> {
-    return webReadable(this.records(options))
+    return webReadable(this.records({ signal: options.signal }))
   }
 
   /** A Node stream of the records, in object mode. One was handled when the next is read; destroying gives back what is in hand. */
   nodeReadable(options: LoopOptions = {}): Readable {
-    return nodeReadable(this.records(options))
+    return nodeReadable(this.records({ signal: options.signal }))
   }
 }
 

@@ -35,6 +35,8 @@ export class FetchLoop {
   readonly #cluster: ClusterClient
   readonly #listener: FetchListener
   #isRefreshing = false
+  /** So much came just now that the next fetch is to leave before the application gets to that. */
+  #isEarly = false
   #isOver = false
 
   readonly #metrics: MetricsRecorder
@@ -77,14 +79,16 @@ export class FetchLoop {
     const { clock } = this.#cluster.environment
     const timeoutMs = Math.max(this.#config.requestTimeoutMs, this.#config.fetchMaxWaitMs + FETCH_TIMEOUT_LAPSE_MS)
     const sentAt = clock.now()
-    const flush = this.fetcher.memory.bufferedBytes >= EARLY_FETCH_BYTES
-    this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion, flush }).then(
+    this.#cluster.request(node, fetchApi, request, { role, timeoutMs, maxVersion, flush: this.#isEarly }).then(
       (response) => {
         if (this.#isOver) return
         const now = clock.now()
-        this.#metrics.fetched(now - sentAt, this.fetcher.fetched(call, response, now))
+        const bytes = this.fetcher.fetched(call, response, now)
+        this.#metrics.fetched(now - sentAt, bytes)
         this.#learnLeaders(response)
+        this.#isEarly = bytes >= EARLY_FETCH_BYTES
         this.#listener.changed()
+        this.#isEarly = false
       },
       (error: unknown) => {
         if (this.#isOver) return

@@ -216,7 +216,10 @@ export class RecordFeed {
   }
 }
 
-/** All of the current batch was handed out, or is for nobody. Offsets that it once held and no longer does are passed as well. */
+/**
+ * All of the current batch was handed out, or is for nobody. Offsets that it once held and no longer does are passed as well. Where its records are disposed of, they have been handled by now:
+ * such a loop asks for the next one only then.
+ */
 function leaveBatch(cursor: PartitionCursor): void {
   const batch = cursor.batch!
   if (batch.lastOffset >= cursor.position) cursor.position = batch.lastOffset + 1
