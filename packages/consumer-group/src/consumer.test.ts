@@ -178,7 +178,8 @@ describe('reading', () => {
       }
       return steps
     }
-    expect((await read(Array.from({ length: 40 }, () => 'v'.repeat(10_000)))).slice(0, 2)).toEqual(['flush', 'batch'])
+    const steps = await read(Array.from({ length: 300 }, () => 'v'.repeat(10_000)))
+    expect(steps.join(' ')).toContain('flush batch')
     expect(new Set(await read(['small', 'ones']))).toEqual(new Set(['batch']))
   })
 
