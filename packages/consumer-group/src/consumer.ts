@@ -137,7 +137,7 @@ export class Consumer<Key = Buffer | null, Value = Buffer | null>
 
   /**
    * A stream for each partition that is ours, and for each that comes, to be handled side by side: at your own pace in each, in order in
-   * each. A stream ends when its partition is given up; breaking this loop ends them all. What stops the consumer is thrown here, what stops a
+   * each. A stream ends when its partition is given up; they all end when this loop does. What stops the consumer is thrown here, what stops a
    * partition only in its stream.
    */
   partitions(options: LoopOptions = {}): AsyncIterableIterator<PartitionStream<Key, Value>> {

@@ -117,6 +117,32 @@ describe('streams of partitions', () => {
     expect(offsets.map((entry) => Number(entry.split(':')[1]))).toEqual([0, 1, 2, 3])
   })
 
+  test.each(['stop', 'abort'] as const)('%s of the outer loop ends them for good', async (end) => {
+    const topic = await bench.topic(1, 4)
+    await using consumer = assigned(topic, 1)
+    const abort = new AbortController()
+    const outer = consumer.partitions({ signal: abort.signal })
+    const { value: stream } = (await outer.next()) as { value: PartitionStream }
+    const loop = stream.records()
+    expect((await loop.next()).value.offset).toBe(0)
+    if (end === 'stop') {
+      consumer.stop()
+      expect(await outer.next()).toMatchObject({ done: true })
+    } else {
+      abort.abort()
+      await expect(outer.next()).rejects.toMatchObject({ code: 'ABORTED' })
+    }
+    expect(await loop.next()).toMatchObject({ done: true })
+    const other = consumer.records()
+    expect((await other.next()).value.offset).toBe(1)
+    // What the other loop has in hand is not touched.
+    expect(await stream.records().next()).toMatchObject({ done: true })
+    await other.return!()
+    const last = consumer.records()
+    expect((await last.next()).value.offset).toBe(1)
+    await last.return!()
+  })
+
   test('damage stops one stream only, which can be iterated again behind it', async () => {
     const topic = await bench.topic(2, 6)
     await using consumer = bench.consumer({ valueDeserializer: (bytes, { partition }) => poison(String(bytes), partition) })

@@ -14,6 +14,8 @@ export interface ItemSource<Item> {
   handled(): void
   /** The item that was pulled last was not handled. */
   giveBack(): void
+  /** The loop is over, however it ended. */
+  ended?(): void
 }
 
 export interface LoopHost {
@@ -171,5 +173,6 @@ export class ItemLoop<Item> implements AsyncIterableIterator<Item> {
     this.#isOver = true
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#host.ended(this)
+    this.#source.ended?.()
   }
 }

@@ -70,6 +70,8 @@ export class PartitionStream<Key = Buffer | null, Value = Buffer | null> impleme
   }
 }
 
+const NOTHING: ItemSource<unknown> = { pull: () => null, isOver: () => true, handled: () => {}, giveBack: () => {} }
+
 /** Gives a stream for each partition that is ours, and for each that comes. */
 export class PartitionsSource implements ItemSource<PartitionStream> {
   readonly #assignment: Assignment
@@ -104,8 +106,11 @@ export class PartitionsSource implements ItemSource<PartitionStream> {
     this.#delivery.watch.asked()
   }
 
-  /** Nobody takes partitions any more: the loops over those that were given end as well. */
-  giveBack(): void {
+  /** What a stream has in hand is its own. */
+  giveBack(): void {}
+
+  /** Nobody takes partitions any more: the loops over those that were given end as well, and no other may begin beside whatever the consumer does next. */
+  ended(): void {
     this.#hasEnded = true
     this.#loops.wake()
   }
@@ -115,7 +120,9 @@ export class PartitionsSource implements ItemSource<PartitionStream> {
     const { topic, partition } = cursor
     return new PartitionStream({ topic, partition }, (items, signal) => {
       if (running !== null && !running.isOver) throw consumerBusy(`${topic}-${partition}`)
-      const source = new PartitionSource(this.#delivery, cursor, items, this.#decoder, () => this.#hasEnded)
+      const isOver = (): boolean => this.#hasEnded
+      // What the partition has in hand may be another loop's by now.
+      const source = isOver() ? NOTHING : new PartitionSource(this.#delivery, cursor, items, this.#decoder, isOver)
       return (running = this.#loops.start(source, signal))
     })
   }
