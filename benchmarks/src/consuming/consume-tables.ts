@@ -2,7 +2,7 @@ import { cpus } from 'node:os'
 import { modeOf, OWN, OWN_SINGLE, OWN_SINGLE_KEPT } from '../clients/registry.ts'
 import { bestPeer, coresOf, medianOf, type PerClient } from '../comparison.ts'
 import { figureTables, modeLines, PEAK_RSS } from '../figures-table.ts'
-import { FILL_BATCH_BYTES } from '../limits.ts'
+import { CONSUME_SECONDS_MAX, FILL_BATCH_BYTES } from '../limits.ts'
 import type { BrokerKind } from '../options.ts'
 import { sizeText, type Case } from '../producing/cases.ts'
 import { decompressMicros } from '../producing/codec-floor.ts'
@@ -72,7 +72,7 @@ const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether 
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were; \`limit\` is of \`batches()\`
 and of both forms of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
 full batches costs by itself; no client can do without. Where they are more than a third of the best peer's CPU, a third is out of reach.
-Each run ends after 200 MB of 100 B, 1 GB of 1 KiB or 2.5 GB of 10 KiB, or after 2 s: slow clients have read less by then.`
+Each run ends after what \`--messages\` says, by default 200 MB of 100 B, 1 GB of 1 KiB or 2.5 GB of 10 KiB, or after ${CONSUME_SECONDS_MAX} s: slow clients have read less by then.`
 
 /** How each client hands out what it reads, and which could not be measured. */
 export function modes(clients: readonly string[]): string {

@@ -12,7 +12,7 @@ export type { Clock, Endpoint, Environment, Timer, Transport, TransportHandler }
 export { aborted, BootstrapError, clientClosed, ConnectionError, errorAbout, isRetriable, TimeoutError } from './errors.ts'
 export { MAX_TIMER_MS } from './limits.ts'
 export { nodeEnvironment } from './io/node-environment.ts'
-export { integerOption, oneOfOption, refuseUnknownOptions, stringOption, timeoutOption } from './option-checks.ts'
+export { booleanOption, integerOption, oneOfOption, refuseUnknownOptions, stringOption, timeoutOption } from './option-checks.ts'
 export { CLIENT_OPTION_NAMES, pickClientOptions, type ClientOptions, type ClusterClientOptions } from './options.ts'
 export { Waits } from './waits.ts'
 export type { SendOptions, Target, WaitOptions } from './send-options.ts'

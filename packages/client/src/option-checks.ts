@@ -33,6 +33,18 @@ export function integerOption<Options extends object>(
   throw new ConfigError(name, value, `an integer from ${min} to ${max}`)
 }
 
+/** @throws ConfigError unless the option is absent or a boolean */
+export function booleanOption<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  byDefault: boolean,
+): boolean {
+  const value: unknown = options[name]
+  if (value === undefined) return byDefault
+  if (typeof value === 'boolean') return value
+  throw new ConfigError(name, value, 'true or false')
+}
+
 /** @throws ConfigError unless the option is absent or a string of 1 to `maxBytes` bytes of UTF-8 */
 export function stringOption<Options extends object>(
   options: Options,

@@ -1,5 +1,5 @@
 import { ConfigError } from '@millrace/protocol'
-import { CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
+import { booleanOption, CLIENT_OPTION_NAMES, integerOption, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
 import type { Deserializer } from './delivery/deserializers.ts'
 import type { DecoderOptions, DeserializationErrorPolicy } from './delivery/record-decoder.ts'
@@ -123,10 +123,10 @@ export function resolveConsumerOptions(options: ConsumerOptions<never, never>): 
     fetchMaxBytes: integerOption(options, 'fetchMaxBytes', FETCH_BYTES_DEFAULT, 1),
     maxPartitionFetchBytes: integerOption(options, 'maxPartitionFetchBytes', 1_048_576, 1),
     maxPollRecords: integerOption(options, 'maxPollRecords', 500, 1),
-    enableAutoCommit: booleanOption('enableAutoCommit', options.enableAutoCommit),
+    enableAutoCommit: booleanOption(options, 'enableAutoCommit', true),
     autoCommitIntervalMs: integerOption(options, 'autoCommitIntervalMs', 5_000, 1),
     isolationLevel: oneOfOption(options, 'isolationLevel', ['read_uncommitted', 'read_committed'], 'read_uncommitted'),
-    checkCrcs: booleanOption('checkCrcs', options.checkCrcs),
+    checkCrcs: booleanOption(options, 'checkCrcs', true),
     clientRack: options.clientRack === undefined ? '' : nameOption('clientRack', options.clientRack),
     decoder: decoderOption(options),
     metadataMaxAgeMs: integerOption(options, 'metadataMaxAgeMs', 300_000, 1),
@@ -181,10 +181,4 @@ function decoderOption(options: ConsumerOptions<never, never>): DecoderOptions |
     valueDeserializer: valueDeserializer ?? null,
     onDeserializationError,
   }
-}
-
-function booleanOption(option: string, value: unknown): boolean {
-  if (value === undefined || value === true) return true
-  if (value === false) return false
-  throw new ConfigError(option, value, 'true or false')
 }

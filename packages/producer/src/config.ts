@@ -1,5 +1,12 @@
 import { ConfigError } from '@millrace/protocol'
-import { CLIENT_OPTION_NAMES, integerOption, MAX_TIMER_MS, oneOfOption, refuseUnknownOptions } from '@millrace/client/internal'
+import {
+  booleanOption,
+  CLIENT_OPTION_NAMES,
+  integerOption,
+  MAX_TIMER_MS,
+  oneOfOption,
+  refuseUnknownOptions,
+} from '@millrace/client/internal'
 import type { ClientOptions } from '@millrace/client'
 import { COMPRESSION_TYPES, type CompressionType } from '@millrace/records/internal'
 import { IDEMPOTENT_IN_FLIGHT_MAX } from './limits.ts'
@@ -235,13 +242,6 @@ function partitioningOptions(options: AnyProducerOptions): Partitioning {
     partitionerAdaptivePartitioningEnable: isAdaptive,
     partitionerAvailabilityTimeoutMs: availabilityTimeoutMs,
   }
-}
-
-function booleanOption(options: AnyProducerOptions, name: keyof AnyProducerOptions, byDefault: boolean): boolean {
-  const value: unknown = options[name]
-  if (value === undefined) return byDefault
-  if (typeof value !== 'boolean') throw new ConfigError(name, value, 'true or false')
-  return value
 }
 
 function partitionerOption(partitioner: unknown): Partitioner | 'roundRobin' | null {

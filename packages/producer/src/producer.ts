@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { WritableStream } from 'node:stream/web'
-import { integerOption, nodeEnvironment, type Environment } from '@millrace/client/internal'
-import { ConfigError } from '@millrace/protocol'
+import { booleanOption, integerOption, nodeEnvironment, type Environment } from '@millrace/client/internal'
 import { signalOf } from './abort.ts'
 import type { ProducerOptions, RequiredSerializers } from './config.ts'
 import type { DeliveryCallback, SendAllResult } from './delivery.ts'
@@ -91,9 +90,8 @@ export class Producer<Key = Bytes, Value = Bytes> implements AsyncDisposable {
   sendAll(topic: string, records: Iterable<RecordInput<Key, Value>>, options: SendAllOptions = {}): Promise<SendAllResult> {
     return new Promise((resolve, reject) => {
       try {
-        const { allOrNothing = false, signal } = options
-        if (typeof allOrNothing !== 'boolean') throw new ConfigError('allOrNothing', allOrNothing, 'true or false')
-        sendAll(this.#engine, topic, records, allOrNothing, signalOf(signal), { resolve, reject })
+        const allOrNothing = booleanOption(options, 'allOrNothing', false)
+        sendAll(this.#engine, topic, records, allOrNothing, signalOf(options.signal), { resolve, reject })
       } catch (error) {
         reject(error)
       }

@@ -1,4 +1,4 @@
-import { ConfigError } from '@millrace/protocol'
+import { booleanOption } from '@millrace/client/internal'
 import type { KafkaRecord } from '@millrace/records/internal'
 import type { ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
@@ -11,33 +11,30 @@ import type { RecordDecoder } from './record-decoder.ts'
 export type Items = 'records' | 'disposing-records' | 'batches'
 
 /** @throws {ConfigError} */
-export function itemsOf({ disposeHandled }: { readonly disposeHandled?: boolean | undefined }): Items {
-  if (disposeHandled !== undefined && typeof disposeHandled !== 'boolean')
-    throw new ConfigError('disposeHandled', disposeHandled, 'true or false')
-  return disposeHandled === true ? 'disposing-records' : 'records'
+export function itemsOf(options: { readonly disposeHandled?: boolean | undefined }): Items {
+  return booleanOption(options, 'disposeHandled', false) ? 'disposing-records' : 'records'
 }
 
 /** Records or batches of all partitions. */
 export class AllPartitionsSource implements ItemSource<unknown> {
   readonly #delivery: Delivery
-  readonly #isBatched: boolean
   readonly #decoder: RecordDecoder | null
-  readonly #takeRecord: () => KafkaRecord | Loading | null
+  readonly #take: () => KafkaRecord | ConsumerBatch | Loading | null
 
   /** @param decoder null for batches, which decode by themselves */
   constructor(delivery: Delivery, items: Items, decoder: RecordDecoder | null) {
+    const isBatched = items === 'batches'
     const disposes = items === 'disposing-records'
     this.#delivery = delivery
-    this.#isBatched = items === 'batches'
-    this.#decoder = decoder
-    this.#takeRecord = () => delivery.takeRecord(disposes)
+    this.#decoder = isBatched ? null : decoder
+    this.#take = isBatched ? () => delivery.takeBatch() : () => delivery.takeRecord(disposes)
   }
 
   pull(): unknown {
-    if (this.#isBatched) return this.#delivery.takeBatch()
-    const record = this.#takeRecord()
-    if (this.#decoder === null || record === null || record instanceof Loading) return record
-    return decoded(this.#delivery, this.#decoder, record, this.#delivery.current!, this.#takeRecord)
+    const item = this.#take()
+    if (this.#decoder === null || item === null || item instanceof Loading) return item
+    const take = this.#take as () => KafkaRecord | Loading | null
+    return decoded(this.#delivery, this.#decoder, item as KafkaRecord, this.#delivery.current!, take)
   }
 
   isOver(): boolean {

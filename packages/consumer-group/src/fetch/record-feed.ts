@@ -17,6 +17,8 @@ export class Loading {
   }
 }
 
+const DISPOSING: ReadingHabit = { disposes: true }
+
 /**
  * Hands out what is buffered, record by record or batch by batch, of one partition or of all, one partition's chunk after another's; moves the
  * partitions' positions along, and notes what is in hand.
@@ -28,7 +30,6 @@ export class RecordFeed {
   /** Compressed batches that are, or were, decompressed ahead. */
   readonly #loads = new WeakMap<RecordBatch, { readonly loading: Loading; isDone: boolean }>()
   readonly #habit: ReadingHabit = { disposes: false }
-  readonly #recordsHabit: ReadingHabit = { disposes: true }
   /** The partition whose turn it is. */
   #cursor: PartitionCursor | null = null
 
@@ -129,7 +130,7 @@ export class RecordFeed {
     const { answer } = cursor.chunks[0]!
     // Who keeps records does not say when he has read them.
     if (!disposes) return answer.lend()
-    cursor.memory = new BatchMemory(answer, this.#recordsHabit)
+    cursor.memory = new BatchMemory(answer, DISPOSING)
     // What was handed out of it as a batch may be read still.
     const isUntouched = cursor.position <= batch.baseOffset
     if (batch.compression !== 'none' && isUntouched) cursor.memory.addDecompressed(batch.recordBytes)
