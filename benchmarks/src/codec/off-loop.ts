@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { codecOf, type CompressionType } from '@millrace/records/internal'
 import { digits, markdownTable, type Row } from '../table.ts'
+import { jsonRecords } from './json-records.ts'
 
 type CodecName = Exclude<CompressionType, 'none'>
 
@@ -21,16 +22,6 @@ const ROUNDS = 5
 const BYTES_PER_ROUND = 16 * 1024 * 1024
 /** Work between two turns of the loop, as in a producer that is handed records without end. */
 const TURN_BYTES = 256 * 1024
-
-/** Records of JSON that LZ4 packs about 3:1. */
-function input(size: number): Buffer {
-  let text = ''
-  for (let id = 0; text.length < size; id++) {
-    const hash = Math.imul(id + 1, 0x9e37_79b1) >>> 0
-    text += `{"id":${id},"user":"user-${hash % 5000}","event":"page_view","path":"/products/${hash % 977}","ms":${hash % 1000},"ok":true}\n`
-  }
-  return Buffer.from(text).subarray(0, size)
-}
 
 async function measure(run: (count: number) => Promise<void>, count: number): Promise<Sample> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -76,7 +67,7 @@ function median(samples: readonly Sample[]): Sample {
 }
 
 async function rowOf(codec: CodecName, size: number): Promise<Row> {
-  const bytes = input(size)
+  const bytes = jsonRecords(size)
   const count = Math.max(12, Math.min(2_000, Math.floor(BYTES_PER_ROUND / size)))
   const on: Sample[] = []
   const off: Sample[] = []

@@ -71,7 +71,7 @@ export function verdictTable(results: ConsumeResults, kind: BrokerKind, cores: n
 const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were; \`limit\` is of \`batches()\`
 and of both forms of \`for await\`. \`socket alone\` is the CPU of a process that reads as many bytes from a local socket and does not look at them, \`codec alone\` what decompressing
-full batches costs by itself; no client can do without. Where they are more than a third of the best peer's CPU, a third is out of reach.
+full batches costs our codec by itself. Where they are more than a third of the best peer's CPU, a third is out of reach.
 Each run ends after what \`--messages\` says, by default 200 MB of 100 B, 1 GB of 1 KiB or 2.5 GB of 10 KiB, or after ${CONSUME_SECONDS_MAX} s: slow clients have read less by then.`
 
 /** How each client hands out what it reads, and which could not be measured. */

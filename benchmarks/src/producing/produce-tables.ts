@@ -60,8 +60,8 @@ export function verdictTable(results: ReadonlyMap<Case, CaseResults>, kind: Brok
 
 const VERDICT_NOTE = `Rows are size, codec, partitions. ✓ and ✗ say whether what the head of the column names is reached; in place of ✗, a name in brackets says
 that the client was not what held the rate: \`broker\`, its thread was busy for nine tenths of the time; \`machine\`, all cores were. Where two figures
-stand in a cell, they are of \`sendAll\` and of \`send\`. \`codec alone\` is what the compression of full batches costs by itself per message, which no client
-can do without: where it is more than a third of the best peer's CPU, a third is out of reach.`
+stand in a cell, they are of \`sendAll\` and of \`send\`. \`codec alone\` is what the compression of full batches costs our codec by itself
+per message: where it is more than a third of the best peer's CPU, a third is out of reach.`
 
 const COLUMNS: readonly FigureColumn<ProduceMeasurement>[] = [
   { head: 'loop delay p99 ms', figure: (attempts) => digits(medianOf(attempts, 'loopDelayP99Ms')) },

@@ -49,6 +49,10 @@ export const MIN_ZSTD_WINDOW_LOG = 23
 /** No zstd frame may ask for more: 2^27 is the most that libzstd grants without being told otherwise. */
 export const MAX_ZSTD_WINDOW_LOG = 27
 
+/** Up to so many bytes of what is not compressed, in a window of so many, go through contexts of zstd that are used again. */
+export const KEPT_ZSTD_BYTES: number = 256 * 1024
+export const KEPT_ZSTD_WINDOW_BYTES: number = 8 * 1024 * 1024
+
 /** Below this many bytes CRC-32C in JavaScript is done before a call into native code has returned. */
 export const NATIVE_CRC_BYTES = 256
 

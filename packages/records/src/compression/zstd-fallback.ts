@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { MIN_ZSTD_WINDOW_LOG } from '../limits.ts'
+import { readZstdFrameHeader } from './zstd-frame.ts'
 
 interface ZstdStream {
   push(chunk: Uint8Array, final: boolean): void
@@ -9,8 +10,6 @@ interface Fzstd {
   Decompress: new (onData: (chunk: Uint8Array) => void) => ZstdStream
 }
 
-const FRAME_MAGIC = 0xfd2f_b528
-const MAX_FRAME_HEADER_BYTES = 18
 const require = createRequire(import.meta.url)
 let fzstd: Fzstd | undefined
 
@@ -37,25 +36,10 @@ export function decodeZstdInJavaScript(input: Buffer, maxBytes: number): Buffer 
   return Buffer.concat(chunks, length)
 }
 
-/** RFC 8878 section 3.1.1.1: what the frame says about its window and its content. */
 function checkHeader(input: Buffer, maxBytes: number): void {
-  if (input.length < 6 || input.readUInt32LE(0) !== FRAME_MAGIC) throw new CorruptCompressionError('zstd', 'not a zstd frame')
-  const header = Buffer.alloc(MAX_FRAME_HEADER_BYTES)
-  input.copy(header, 0, 0, MAX_FRAME_HEADER_BYTES)
-  const flags = header[4]!
-  const single = (flags & 0x20) !== 0
-  const sizeCode = flags >>> 6
-  const dictionaryBytes = [0, 1, 2, 4][flags & 3]!
-  const at = 5 + (single ? 0 : 1) + dictionaryBytes
-  let contentBytes = 0
-  if (sizeCode === 0) contentBytes = single ? header[at]! : 0
-  else if (sizeCode === 1) contentBytes = header.readUInt16LE(at) + 256
-  else if (sizeCode === 2) contentBytes = header.readUInt32LE(at)
-  else contentBytes = Number(header.readBigUInt64LE(at))
-  if (contentBytes > maxBytes) throw new DecompressionLimitError('zstd', input.length, maxBytes)
-  if (single) return
-  const windowLog = 10 + (header[5]! >>> 3)
-  const windowBytes = 2 ** windowLog + (2 ** windowLog / 8) * (header[5]! & 7)
-  if (windowBytes > Math.max(maxBytes, 2 ** MIN_ZSTD_WINDOW_LOG))
+  const header = readZstdFrameHeader(input)
+  if (header === null) throw new CorruptCompressionError('zstd', 'not a zstd frame')
+  const windowLimit = Math.max(maxBytes, 2 ** MIN_ZSTD_WINDOW_LOG)
+  if ((header.contentBytes ?? 0) > maxBytes || header.windowBytes > windowLimit)
     throw new DecompressionLimitError('zstd', input.length, maxBytes)
 }

@@ -16,6 +16,7 @@ import {
 import type { Codec } from './codec.ts'
 import { nativeAllowed } from './natives.ts'
 import { markOutput, outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
+import { compressInKeptContext, decompressInKeptContext } from './zstd-contexts.ts'
 import { decodeZstdInJavaScript } from './zstd-fallback.ts'
 
 /** Java's default of `compression.zstd.level`. */
@@ -31,16 +32,20 @@ interface PledgedOptions extends zlib.ZstdOptions {
 /** node:zlib has zstd from 22.15 and 23.8 on. */
 export const zstdCodec: Codec = {
   type: 'zstd',
-  compress(input: Buffer, level?: number): Buffer {
-    const options = writeOptions(level)
+  compress(input: Buffer, level: number = DEFAULT_LEVEL): Buffer {
+    checkLevel(level)
     requireZstd()
-    return zlib.zstdCompressSync(input, options)
+    return compressInKeptContext(input, level) ?? zlib.zstdCompressSync(input, writeOptions(level))
   },
-  async compressAsync(input: Buffer, level?: number): Promise<Buffer> {
-    const options = writeOptions(level)
+  async compressAsync(input: Buffer, level: number = DEFAULT_LEVEL): Promise<Buffer> {
+    checkLevel(level)
     requireZstd()
     // The one-shot form states the size of its content by itself; readers that have it need not guess.
-    const pledged: PledgedOptions = { ...options, pledgedSrcSize: input.length, chunkSize: packedChunkBytes(input.length) }
+    const pledged: PledgedOptions = {
+      ...writeOptions(level),
+      pledgedSrcSize: input.length,
+      chunkSize: packedChunkBytes(input.length),
+    }
     return promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)(input, pledged)
   },
   offLoopBytes(level: number = DEFAULT_LEVEL): number {
@@ -49,6 +54,8 @@ export const zstdCodec: Codec = {
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
     if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
+    const output = decompressInKeptContext(input, maxBytes)
+    if (output !== null) return output
     try {
       const options = readOptions(input, maxBytes)
       return markOutput(zlib.zstdDecompressSync(input, options), options.chunkSize)
@@ -83,9 +90,11 @@ function readOptions(input: Buffer, maxBytes: number): zlib.ZstdOptions & { read
   }
 }
 
-function writeOptions(level: number | undefined): zlib.ZstdOptions {
-  if (level !== undefined && !(Number.isInteger(level) && level >= MIN_LEVEL && level <= MAX_LEVEL)) {
-    throw new ConfigError('compressionLevel', level, `an integer from ${MIN_LEVEL} to ${MAX_LEVEL}, for zstd`)
-  }
-  return { params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? DEFAULT_LEVEL } }
+function writeOptions(level: number): zlib.ZstdOptions {
+  return { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }
+}
+
+function checkLevel(level: number): void {
+  if (Number.isInteger(level) && level >= MIN_LEVEL && level <= MAX_LEVEL) return
+  throw new ConfigError('compressionLevel', level, `an integer from ${MIN_LEVEL} to ${MAX_LEVEL}, for zstd`)
 }
