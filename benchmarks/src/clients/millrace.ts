@@ -1,4 +1,4 @@
-import { Consumer, type ConsumerBatch } from '@millrace/consumer-group'
+import { Consumer, type ConsumerBatch, type ConsumerRecord } from '@millrace/consumer-group'
 import { Producer } from '@millrace/producer'
 import { countValues } from '../batch-values.ts'
 import { FETCH_PARTITION_BYTES, IDEMPOTENT_IN_FLIGHT } from '../limits.ts'
@@ -108,7 +108,8 @@ export const millraceRun: BenchClient = {
   openProducer: openSendAll,
   openConsumer: async (workload, onMessages) => {
     const consumer = connect(workload)
-    return running(consumer, () => consumer.run({ eachRecord: (record) => onMessages(1, record.value!.length) }))
+    const eachRecord = (record: ConsumerRecord): void => onMessages(1, record.value!.length)
+    return running(consumer, () => consumer.run({ disposeHandled: true, eachRecord }))
   },
 }
 
@@ -121,6 +122,6 @@ export const millraceRunBatch: BenchClient = {
       const { count, bytes } = countValues(batch)
       onMessages(count, bytes)
     }
-    return running(consumer, () => consumer.run({ eachBatch }))
+    return running(consumer, () => consumer.run({ disposeHandled: true, eachBatch }))
   },
 }

@@ -76,14 +76,14 @@ const clients: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./millrace.ts')).millraceRun,
     producing: 'idempotent',
     calls: '`sendAll`',
-    consuming: '`run` with `eachRecord`, which does not wait',
+    consuming: '`run({ disposeHandled: true, eachRecord })`, whose handler does not wait',
     isForConsuming: true,
   },
   'millrace-run-batch': {
     load: async () => (await import('./millrace.ts')).millraceRunBatch,
     producing: 'idempotent',
     calls: '`sendAll`',
-    consuming: '`run` with `eachBatch`',
+    consuming: '`run({ disposeHandled: true, eachBatch })`',
     isForConsuming: true,
   },
 }

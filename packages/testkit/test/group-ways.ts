@@ -104,12 +104,14 @@ function handlersOf(member: GroupMember, retries: boolean, { sender, failing }: 
       orderedBy: plan.order as 'partition' | 'key' | 'none',
       producer: sender,
       ...(retries ? { retryTopics: [{ topic: RETRY, delayMs }] } : {}),
+      disposeHandled: true,
       eachRecord: (record: ConsumerRecord) => handle(member, [record], failing),
     }
   }
   return {
     orderedBy: plan.order === 'batch' ? 'partition' : 'none',
     producer: sender,
+    disposeHandled: true,
     eachBatch: (batch: ConsumerBatch) => handle(member, [...batch], failing),
   }
 }

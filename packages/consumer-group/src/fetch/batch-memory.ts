@@ -8,13 +8,14 @@ export interface ReadingHabit {
   disposes: boolean
 }
 
-/** What one batch reads: its part of an answer, and what it was decompressed to. It goes by `free`, or when the garbage collector finds it. */
+/** What one batch reads: its part of an answer, and what it was decompressed to. It goes when its last holder says `free`, or when the garbage collector finds it. */
 export class BatchMemory {
   readonly #habit: ReadingHabit
   /** Null when something of it is in hands that never give it back. */
   #answer: FetchedAnswer | null
   #decompressed: ArrayBuffer[] = []
   #decompressedBytes = 0
+  #holders = 1
   #isFreed = false
 
   constructor(answer: FetchedAnswer, habit: ReadingHabit) {
@@ -40,6 +41,11 @@ export class BatchMemory {
     this.#decompressed.push(memory)
   }
 
+  /** Somebody else reads it, too, and will say `free` as well. */
+  hold(): void {
+    this.#holders++
+  }
+
   /** Somebody keeps something of it: `free` does nothing from now on. */
   keep(): void {
     this.#answer = null
@@ -47,7 +53,7 @@ export class BatchMemory {
   }
 
   free(): void {
-    if (this.#answer === null) return
+    if (--this.#holders > 0 || this.#answer === null) return
     this.#habit.disposes = true
     this.#answer.giveBack()
     for (const memory of this.#decompressed) freeMemory(memory)

@@ -5,7 +5,7 @@ import { FetchBench } from '../../test/fetch-bench.ts'
 import { stringDeserializer } from '../delivery/deserializers.ts'
 import { RecordDecoder, type DeserializationErrorPolicy } from '../delivery/record-decoder.ts'
 import type { DeserializationError } from '../errors.ts'
-import { ConsumerBatch, keepMemory } from './consumer-batch.ts'
+import { ConsumerBatch, takeMemory } from './consumer-batch.ts'
 import { Loading, RecordFeed } from './record-feed.ts'
 
 const VALUE = 'a value of some length, '.repeat(100)
@@ -94,7 +94,7 @@ describe('a batch that was disposed of', () => {
     bench.cursor(0)
     bench.fetch({ 0: { records: await stored(0, 'none', 2) } })
     const batch = await take(bench.feed)
-    keepMemory(batch)
+    takeMemory(batch)
     batch[Symbol.dispose]()
     expect(bench.feed.nextBatch()).toBeNull()
     expect(Array.from(batch, ({ value }) => String(value))).toEqual([VALUE, VALUE])

@@ -12,8 +12,8 @@ export let restOf: (batch: ConsumerBatch, from: number) => ConsumerBatch
 /** Of the stored batches that it is a part of. */
 export let storedBytes: (batch: ConsumerBatch) => number
 
-/** Whoever handed it out may need it again: disposing of it does nothing from now on. */
-export let keepMemory: (batch: ConsumerBatch) => void
+/** Whoever handed it out may need it again, and frees this memory: disposing of the batch, or of its rest, does nothing from now on. Null when it is left to the garbage collector. */
+export let takeMemory: (batch: ConsumerBatch) => BatchMemory | null
 
 /**
  * Records of one partition, in order, that came with one fetch. They are decoded, and deserialized, as they are iterated, each time anew.
@@ -35,6 +35,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
   readonly #stored: readonly RecordBatch[]
   readonly #decoder: RecordDecoder | null
   readonly #memory: BatchMemory | null
+  #isOurs: boolean
 
   static {
     storedRecords = (batch, from) => ({ [Symbol.iterator]: () => batch.#iterate(Math.max(from, batch.firstOffset)) })
@@ -46,15 +47,20 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
         batch.lastOffset,
         batch.highWatermark,
         batch.#decoder,
-        null,
+        batch.#memory,
+        false,
       )
     storedBytes = (batch) => batch.#stored.reduce((sum, { sizeInBytes }) => sum + sizeInBytes, 0)
-    keepMemory = (batch) => batch.#memory?.keep()
+    takeMemory = (batch) => {
+      batch.#isOurs = false
+      return batch.#memory
+    }
   }
 
   /**
    * Made by the consumer.
    * @param memory null when it is left to the garbage collector
+   * @param isOurs whether disposing of the batch frees it
    */
   constructor(
     stored: readonly RecordBatch[],
@@ -64,6 +70,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
     highWatermark: number,
     decoder: RecordDecoder | null,
     memory: BatchMemory | null,
+    isOurs: boolean = true,
   ) {
     this.topic = topic
     this.partition = partition
@@ -73,6 +80,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
     this.#stored = stored
     this.#decoder = decoder
     this.#memory = memory
+    this.#isOurs = isOurs
   }
 
   /** The leader epoch in which its last record was written; -1 if the broker does not say. */
@@ -111,7 +119,7 @@ export class ConsumerBatch<Key = Buffer | null, Value = Buffer | null>
    * Does nothing where the batch may be needed again: in the handlers of `run`, and once a key or value could not be deserialized, whose error has the record.
    */
   [Symbol.dispose](): void {
-    this.#memory?.free()
+    if (this.#isOurs) this.#memory?.free()
   }
 
   #iterate(from: number): BatchIterator {

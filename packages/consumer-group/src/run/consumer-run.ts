@@ -139,7 +139,10 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   begin(task: Task): boolean {
     let result: unknown
     try {
-      if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) return true
+      if (this.#decoder !== null && !task.isDecoded && !decode(task, this.#decoder)) {
+        task.keepMemory()
+        return true
+      }
       result = this.#handler(task.item as never, task)
       if (result === undefined || !isPromise(result)) {
         if (!task.isPartial) return true
@@ -188,9 +191,9 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
   }
 
   #add(cursor: PartitionCursor): void {
-    const { isBatched } = this.#config
+    const { isBatched, disposeHandled } = this.#config
     this.#known.add(cursor)
-    const items = { isBatched, isRetryTopic: this.#retryTopics.has(cursor.topic) }
+    const items = { isBatched, isRetryTopic: this.#retryTopics.has(cursor.topic), disposes: disposeHandled }
     this.#scheduler.add(new CursorSource(cursor, this.#core.delivery, items))
   }
 
@@ -286,6 +289,7 @@ export class ConsumerRun implements RunningLoop, SchedulerHost {
 
   #failed(task: Task, error: unknown): void {
     const { lane } = task
+    task.keepMemory()
     if (lane.isIgnored(task)) return this.#scheduler.drop(task)
     const { topic, partition } = lane.source
     const place = { topic, partition, offset: task.offset }

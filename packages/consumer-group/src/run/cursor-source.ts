@@ -1,6 +1,6 @@
 import { KafkaRecord } from '@millrace/records/internal'
 import type { Delivery } from '../delivery/delivery.ts'
-import { keepMemory, storedBytes, type ConsumerBatch } from '../fetch/consumer-batch.ts'
+import { storedBytes, takeMemory, type ConsumerBatch } from '../fetch/consumer-batch.ts'
 import type { PartitionCursor } from '../fetch/partition-cursor.ts'
 import { Loading } from '../fetch/record-feed.ts'
 import { attemptsOf, dueAtOf } from './copy-headers.ts'
@@ -11,6 +11,8 @@ export interface CursorItems {
   readonly isBatched: boolean
   /** Whether the partition is one of a retry topic, whose records say when they are due. */
   readonly isRetryTopic: boolean
+  /** Whether their memory is freed once they were handled. */
+  readonly disposes: boolean
 }
 
 /** A partition of the consumer as a lane sees it. */
@@ -67,8 +69,9 @@ export class CursorSource implements LaneSource {
   goOn(task: Task): boolean {
     if (!this.#isPlain) return false
     this.#delivery.handled(this.cursor)
-    const record = this.#delivery.takeRecordOf(this.cursor, false)
+    const record = this.#delivery.takeRecordOf(this.cursor, this.#items.disposes)
     if (record === null || record instanceof Loading) return false
+    if (task.memory !== this.cursor.memory) this.#holdMemory(task)
     task.stored = record
     task.item = record
     task.isDecoded = false
@@ -110,9 +113,10 @@ export class CursorSource implements LaneSource {
   }
 
   #nextRecord(task: Task): Loading | boolean {
-    const record = this.#delivery.takeRecordOf(this.cursor, false)
+    const record = this.#delivery.takeRecordOf(this.cursor, this.#items.disposes)
     if (record === null) return false
     if (record instanceof Loading) return record
+    this.#holdMemory(task)
     task.stored = record
     task.item = record
     if (this.#items.isRetryTopic) {
@@ -127,11 +131,18 @@ export class CursorSource implements LaneSource {
     const batch = this.#delivery.takeBatchOf(this.cursor)
     if (batch === null) return false
     if (batch instanceof Loading) return batch
-    // It may be handled again, or copied.
-    keepMemory(batch)
+    task.memory = takeMemory(batch)
+    if (!this.#items.disposes) task.keepMemory()
     task.stored = batch
     task.item = batch
     return true
+  }
+
+  /** The stored batch of the record is read by the cursor and by whoever has one of its records. */
+  #holdMemory(task: Task): void {
+    task.freeMemory()
+    this.cursor.memory?.hold()
+    task.memory = this.cursor.memory
   }
 }
 

@@ -141,6 +141,7 @@ export class Lane {
   end(task: Task): void {
     this.#busy--
     task.state = 'over'
+    task.freeMemory()
     if (task === this.#alone) return this.#endAlone(task)
     if (!this.#taken.isStale(task) && this.#taken.over(task)) this.#report()
     this.#settleIfDone()

@@ -1,3 +1,4 @@
+import type { BatchMemory } from '../fetch/batch-memory.ts'
 import type { Lane } from './lane.ts'
 
 /** What a handler of records is told beside the record. Valid until the handler is done. */
@@ -45,6 +46,8 @@ export class Task implements BatchContext {
   /** What the handler gets; the same, unless it was deserialized. */
   item: unknown = null
   isDecoded = false
+  /** What it lies in, and is freed once its handler is done; null when that is left to the garbage collector. */
+  memory: BatchMemory | null = null
   firstOffset = 0
   /** Its first offset that was not handled. */
   offset = 0
@@ -95,6 +98,18 @@ export class Task implements BatchContext {
 
   handled(record: number | { readonly offset: number }): void {
     this.lane.resolve(this, record)
+  }
+
+  /** Its handler is done, and needs nothing of it any more. */
+  freeMemory(): void {
+    this.memory?.free()
+    this.memory = null
+  }
+
+  /** Its bytes are wanted still, by another attempt, by a copy or by an error that has them. */
+  keepMemory(): void {
+    this.memory?.keep()
+    this.memory = null
   }
 
   /** There is no next item for now: the last one is not to keep the answer that it came with in memory. */
