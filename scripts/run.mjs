@@ -25,7 +25,7 @@ const commands = {
   format: { argv: [bin('oxfmt', 'bin', 'oxfmt')] },
   types: { built: true, argv: [bin('typescript', 'bin', 'tsc'), '-p', 'tsconfig.check.json'] },
   unused: { argv: [bin('knip', 'bin', 'knip.js')] },
-  drift: { argv: [...fromSource, 'packages/protocol/codegen/check-drift.ts'] },
+  drift: { argv: [...fromSource, 'scripts/drift.ts'] },
   'vectors:verify': { argv: [...fromSource, 'packages/records/vectors/verify.ts'] },
   packaging: { built: true, argv: ['scripts/check-packaging.ts'] },
   ci: { built: true, argv: ['scripts/ci.ts'] },

@@ -4,6 +4,9 @@ export const DEFAULT_MAX_DECOMPRESSED_BYTES: number = 64 * 1024 * 1024
 /** Decompression of at least this many bytes leaves the event loop in the async calls; below it the hop costs more than the work. */
 export const OFF_LOOP_BYTES: number = 64 * 1024
 
+/** The same for LZ4, whose decoder on the loop takes much less CPU than the one off it: docs/decisions/0008. */
+export const LZ4_DECODE_OFF_LOOP_BYTES: number = 256 * 1024
+
 /** From so many bytes on, compressing takes about half of the event loop when it leaves it, by codec: measured in docs/decisions/0008. */
 export const GZIP_OFF_LOOP_BYTES: number = 16 * 1024
 export const ZSTD_OFF_LOOP_BYTES: number = 128 * 1024
@@ -34,8 +37,8 @@ export const INLINE_COPY_BYTES = 12
 /** Below this many bytes a loop in JavaScript writes an ASCII string faster than a call of `Buffer.write`. */
 export const INLINE_STRING_LENGTH = 12
 
-/** The LZ4 decoder keeps its working memory from call to call up to this size. */
-export const MAX_KEPT_SCRATCH_BYTES: number = 1024 * 1024
+/** LZ4 keeps its working memory from call to call up to this size: a block of 1 MiB takes up to 2.1 MiB of it. */
+export const MAX_KEPT_SCRATCH_BYTES: number = 4 * 1024 * 1024
 
 /** By which records shrink, to guess what is not known before decompression. Not a limit. */
 export const TYPICAL_RATIO = 4
@@ -58,10 +61,6 @@ export const NATIVE_CRC_BYTES = 256
 
 /** What a record takes beyond its key and value in a batch of ordinary size; an estimate for the first buffer, not a limit. */
 export const TYPICAL_RECORD_OVERHEAD_BYTES = 12
-
-/** LZ4 input of at least and at most this many bytes is decoded faster by native code than in JavaScript. */
-export const MIN_NATIVE_LZ4_BYTES = 1024
-export const MAX_NATIVE_LZ4_BYTES: number = 24 * 1024
 
 /** Snappy input of at least this many bytes is decoded faster by native code than in JavaScript. */
 export const NATIVE_SNAPPY_BYTES = 512

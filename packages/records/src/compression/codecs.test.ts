@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { randomBytes } from 'node:crypto'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
+import { lz4Frame, storedBlock } from '../../test/lz4-frames.ts'
 import { CorruptCompressionError, DecompressionLimitError, UnsupportedCompressionError } from '../errors.ts'
 import { codecOf } from './codecs.ts'
 import { encodeLz4Frame } from './lz4-frame.ts'
@@ -157,33 +158,11 @@ describe('lying headers', () => {
 })
 
 describe('lz4 frames of other writers', () => {
-  /** One frame with the given flags and its blocks as they are; checksums are put in where the flags promise them. */
-  function frame(flags: number, blockCode: number, blocks: readonly Buffer[], content: Buffer): Buffer {
-    const descriptor = Buffer.from([0x40 | flags, blockCode << 4, ...((flags & 8) === 0 ? [] : Buffer.alloc(8))])
-    if ((flags & 8) !== 0) descriptor.writeBigUInt64LE(BigInt(content.length), 2)
-    const checksum = (bytes: Buffer): Buffer<ArrayBuffer> => {
-      const sum = Buffer.alloc(4)
-      sum.writeUInt32LE(xxh32(bytes, 0, bytes.length))
-      return sum
-    }
-    const parts: Buffer[] = [
-      Buffer.from([4, 0x22, 0x4d, 0x18]),
-      descriptor,
-      Buffer.from([(xxh32(descriptor, 0, descriptor.length) >>> 8) & 0xff]),
-    ]
-    for (const block of blocks) parts.push(block, ...((flags & 16) === 0 ? [] : [checksum(block.subarray(4))]))
-    return Buffer.concat([...parts, Buffer.alloc(4), ...((flags & 4) === 0 ? [] : [checksum(content)])])
-  }
-  const stored = (bytes: Buffer): Buffer => {
-    const size = Buffer.alloc(4)
-    size.writeUInt32LE((0x8000_0000 | bytes.length) >>> 0)
-    return Buffer.concat([size, bytes])
-  }
   const lz4 = codecOf('lz4')
   const content = Buffer.from('hello, hello, hello')
 
   test.each([0x20, 0x24, 0x28, 0x30, 0x3c, 0x00])('flags %i', async (flags) => {
-    const bytes = frame(flags, 4, [stored(content.subarray(0, 7)), stored(content.subarray(7))], content)
+    const bytes = lz4Frame(flags, 4, [storedBlock(content.subarray(0, 7)), storedBlock(content.subarray(7))], content)
     expect(lz4.decompress(bytes, 100)).toEqual(content)
     expect(await lz4.decompressAsync(bytes, 100)).toEqual(content)
   })
@@ -192,14 +171,14 @@ describe('lz4 frames of other writers', () => {
     // "hello" as literals; then a match of 5 at distance 5 and the literals that a block must end with
     const second = Buffer.from([9, 0, 0, 0, 0x01, 5, 0, 0x50, ...Buffer.from('world')])
     const expected = Buffer.from('hellohelloworld')
-    expect(lz4.decompress(frame(0x00, 4, [stored(Buffer.from('hello')), second], expected), 100)).toEqual(expected)
-    expect(() => lz4.decompress(frame(0x20, 4, [stored(Buffer.from('hello')), second], expected), 100)).toThrow(
+    expect(lz4.decompress(lz4Frame(0x00, 4, [storedBlock(Buffer.from('hello')), second], expected), 100)).toEqual(expected)
+    expect(() => lz4.decompress(lz4Frame(0x20, 4, [storedBlock(Buffer.from('hello')), second], expected), 100)).toThrow(
       CorruptCompressionError,
     )
   })
 
   test('wrong checksums, of header, block and content', () => {
-    const good = frame(0x3c, 4, [stored(content)], content)
+    const good = lz4Frame(0x3c, 4, [storedBlock(content)], content)
     for (const position of [14, 19 + content.length, good.length - 1]) {
       const bad = Buffer.from(good)
       bad[position]! ^= 1
@@ -209,10 +188,10 @@ describe('lz4 frames of other writers', () => {
 
   test.each([
     ['not a frame', Buffer.from('not a frame at all')],
-    ['another version', frame(0x80, 4, [], Buffer.alloc(0))],
-    ['a dictionary', frame(0x21, 4, [], Buffer.alloc(0))],
-    ['a block size code that is none', frame(0x20, 3, [], Buffer.alloc(0))],
-    ['a block larger than its frame allows', frame(0x20, 4, [stored(Buffer.alloc(65_537))], Buffer.alloc(0))],
+    ['another version', lz4Frame(0x80, 4, [], Buffer.alloc(0))],
+    ['a dictionary', lz4Frame(0x21, 4, [], Buffer.alloc(0))],
+    ['a block size code that is none', lz4Frame(0x20, 3, [], Buffer.alloc(0))],
+    ['a block larger than its frame allows', lz4Frame(0x20, 4, [storedBlock(Buffer.alloc(65_537))], Buffer.alloc(0))],
   ])('%s is refused', (_name, bytes) => {
     expect(() => lz4.decompress(bytes, LIMIT)).toThrow(CorruptCompressionError)
   })

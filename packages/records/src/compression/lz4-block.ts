@@ -1,71 +1,11 @@
-import { copyLiteral, copyMatch } from './block-copy.ts'
+import { copyLiteral } from './block-copy.ts'
+import { MAX_DISTANCE } from './lz4-wasm.ts'
 
 export const MIN_MATCH = 4
 /** The last 5 bytes of a block are literals, and the last match begins 12 bytes before its end at the latest. */
 export const LAST_LITERALS = 5
 export const MATCH_START_LIMIT = 12
-export const MAX_DISTANCE = 0xffff
 const HASH_BITS = 13
-
-/** Result of `decodeLz4Block`: the input is not an LZ4 block. */
-export const LZ4_CORRUPT = -1
-/** Result of `decodeLz4Block`: the output does not fit. */
-export const LZ4_FULL = -2
-
-/**
- * Decodes the block `source[start..end)` into `target` from `position`, never beyond `limit`; matches reach back to
- * `dictionary` at most. Gives back the position after the output, or `LZ4_CORRUPT` or `LZ4_FULL`.
- */
-export function decodeLz4Block(
-  source: Uint8Array,
-  start: number,
-  end: number,
-  target: Uint8Array,
-  position: number,
-  limit: number,
-  dictionary: number,
-): number {
-  let from = start
-  let to = position
-  while (from < end) {
-    const token = source[from++]!
-    let literals = token >>> 4
-    if (literals === 15) {
-      let more = 255
-      while (more === 255) {
-        if (from >= end) return LZ4_CORRUPT
-        more = source[from++]!
-        literals += more
-      }
-    }
-    if (literals > 0) {
-      if (literals > end - from) return LZ4_CORRUPT
-      if (literals > limit - to) return LZ4_FULL
-      copyLiteral(source, from, target, to, literals)
-      from += literals
-      to += literals
-    }
-    if (from === end) return to
-    if (end - from < 2) return LZ4_CORRUPT
-    const distance = source[from]! | (source[from + 1]! << 8)
-    from += 2
-    if (distance === 0 || distance > to - dictionary) return LZ4_CORRUPT
-    let length = token & 15
-    if (length === 15) {
-      let more = 255
-      while (more === 255) {
-        if (from >= end) return LZ4_CORRUPT
-        more = source[from++]!
-        length += more
-      }
-    }
-    length += MIN_MATCH
-    if (length > limit - to) return LZ4_FULL
-    copyMatch(target, to, distance, length)
-    to += length
-  }
-  return LZ4_CORRUPT // a block ends with literals
-}
 
 /** The most bytes that a block of `length` bytes can take. */
 export function lz4BlockBound(length: number): number {

@@ -1,8 +1,8 @@
 import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
-import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
-import { decodeLz4Block, encodeLz4Block, LZ4_FULL, lz4BlockBound } from './lz4-block.ts'
+import { encodeLz4Block, lz4BlockBound } from './lz4-block.ts'
 import { encodeLz4BlockHigh } from './lz4-high.ts'
+import { LZ4_FULL, lz4Memory, trimLz4Memory } from './lz4-wasm.ts'
 import { xxh32 } from './xxh32.ts'
 
 /** LZ4 frame format 1.6, as Kafka's Lz4BlockOutputStream.java writes it: 64 KiB independent blocks, no checksums but the header's. */
@@ -19,65 +19,97 @@ const UNCOMPRESSED_BLOCK = 0x8000_0000
 const MIN_BLOCK_CODE = 4
 const BLOCK_BYTES = 64 * 1024
 const HEADER_BYTES = 7
+/** What a byte of a block can stand for, at most: it lengthens a match by so much. */
+const MAX_RATIO = 255
 const FRAME_HEADER: Buffer = Buffer.from([0x04, 0x22, 0x4d, 0x18, VERSION_1 | BLOCKS_INDEPENDENT, MIN_BLOCK_CODE << 4, 0x82])
 
-interface FrameHeader {
+interface Frame {
   readonly flags: number
+  /** Whether no block refers to the one before. */
+  readonly independent: boolean
   readonly maxBlockBytes: number
-  /** Where the first block begins. */
+  /** What follows a block: its checksum, or nothing. */
+  readonly trailerBytes: number
+  /** Where the first block begins, and the last; that of the end mark, if there is none. */
+  readonly first: number
+  readonly last: number
+  /** Where the end mark is. */
   readonly end: number
+  /** The most bytes that the blocks before the last can make, and the last. */
+  readonly boundBefore: number
+  readonly boundOfLast: number
 }
 
-let scratch: Buffer = Buffer.alloc(0)
-
-/** Decodes one frame; never holds more than `maxBytes` of output. */
+/** Decodes one frame; its output is never larger than `maxBytes`, nor the memory that it is decoded to. */
 export function decodeLz4Frame(input: Buffer, maxBytes: number): Buffer {
-  const header = readHeader(input)
-  const independent = (header.flags & BLOCKS_INDEPENDENT) !== 0
-  const trailer = (header.flags & BLOCK_CHECKSUMS) === 0 ? 0 : 4
-  let at = header.end
-  let length = 0
-  for (;;) {
-    const size = readBlockSize(input, at, header, trailer)
-    at += 4
-    if (size === 0) break
-    const bytes = size & ~UNCOMPRESSED_BLOCK
-    if (trailer > 0) verifyChecksum(input, at, at + bytes, input.readUInt32LE(at + bytes), 'block')
-    const room = Math.min(header.maxBlockBytes, maxBytes - length)
-    reserve(length, length + Math.min(room, (size & UNCOMPRESSED_BLOCK) === 0 ? bytes * 255 : bytes))
-    if ((size & UNCOMPRESSED_BLOCK) !== 0) {
-      if (bytes > room) throw new DecompressionLimitError('lz4', input.length, maxBytes)
-      length += input.copy(scratch, length, at, at + bytes)
-    } else {
-      const end = decodeLz4Block(input, at, at + bytes, scratch, length, length + room, independent ? length : 0)
-      if (end === LZ4_FULL && room < header.maxBlockBytes) throw new DecompressionLimitError('lz4', input.length, maxBytes)
-      if (end < 0) throw new CorruptCompressionError('lz4', `the block at byte ${at} is not an LZ4 block`)
-      length = end
+  const frame = readFrame(input)
+  try {
+    const output = markOwnMemory(decodeBlocks(input, frame, maxBytes))
+    if ((frame.flags & CONTENT_CHECKSUM) !== 0) {
+      if (input.length - frame.end < 8) throw new CorruptCompressionError('lz4', 'the content checksum is missing')
+      verifyChecksum(output, 0, output.length, input.readUInt32LE(frame.end + 4), 'content')
     }
-    at += bytes + trailer
+    return output
+  } finally {
+    trimLz4Memory()
   }
-  const output = markOwnMemory(Buffer.allocUnsafeSlow(length))
-  scratch.copy(output, 0, 0, length)
-  if (scratch.length > MAX_KEPT_SCRATCH_BYTES) scratch = Buffer.alloc(0)
-  if ((header.flags & CONTENT_CHECKSUM) !== 0) {
-    if (input.length - at < 4) throw new CorruptCompressionError('lz4', 'the content checksum is missing')
-    verifyChecksum(output, 0, length, input.readUInt32LE(at), 'content')
-  }
-  return output
 }
 
 /** The most bytes that the frame can decode to, going by its block headers alone. */
 export function lz4FrameBound(input: Buffer): number {
-  const header = readHeader(input)
-  const trailer = (header.flags & BLOCK_CHECKSUMS) === 0 ? 0 : 4
-  let bound = 0
-  for (let at = header.end; ;) {
-    const size = readBlockSize(input, at, header, trailer)
-    if (size === 0) return bound
-    const bytes = size & ~UNCOMPRESSED_BLOCK
-    bound += (size & UNCOMPRESSED_BLOCK) === 0 ? Math.min(header.maxBlockBytes, bytes * 255) : bytes
-    at += 4 + bytes + trailer
+  const { boundBefore, boundOfLast } = readFrame(input)
+  return boundBefore + boundOfLast
+}
+
+function decodeBlocks(input: Buffer, frame: Frame, maxBytes: number): Buffer {
+  // All blocks but the last are full, as a rule. So that one is decoded first: then it is known how much memory the output takes.
+  const lastFirst = frame.independent && frame.last < frame.end
+  const tail = lastFirst ? decodeBlock(input, frame, frame.last, maxBytes, maxBytes, input, 0) : 0
+  const expected = frame.boundBefore + (lastFirst ? tail : frame.boundOfLast)
+  const output = Buffer.allocUnsafeSlow(Math.min(expected, maxBytes))
+  if (lastFirst) takeBlock(input, frame.last, output, output.length - tail, tail)
+  const stop = lastFirst ? frame.last : frame.end
+  let length = 0
+  for (let at = frame.first; at < stop; at += 4 + bytesOfBlock(input, at) + frame.trailerBytes) {
+    const bytes = decodeBlock(input, frame, at, maxBytes - tail - length, maxBytes, output, frame.independent ? 0 : length)
+    takeBlock(input, at, output, length, bytes)
+    length += bytes
   }
+  if (length + tail === output.length) return output
+  const exact = Buffer.allocUnsafeSlow(length + tail)
+  output.copy(exact, 0, 0, length)
+  output.copy(exact, length, output.length - tail)
+  return exact
+}
+
+/** Decodes the block at `at` into `room` bytes at most, and says how many it makes; `takeBlock` gets them before the next one is decoded. */
+function decodeBlock(
+  input: Buffer,
+  frame: Frame,
+  at: number,
+  room: number,
+  maxBytes: number,
+  history: Buffer,
+  historyEnd: number,
+): number {
+  const bytes = bytesOfBlock(input, at)
+  const start = at + 4
+  const end = start + bytes
+  if (frame.trailerBytes > 0) verifyChecksum(input, start, end, input.readUInt32LE(end), 'block')
+  if (isStored(input, at)) {
+    if (bytes > room) throw new DecompressionLimitError('lz4', input.length, maxBytes)
+    return bytes
+  }
+  const limit = Math.min(frame.maxBlockBytes, room)
+  const length = lz4Memory().decode(input, start, end, limit, history, historyEnd)
+  if (length === LZ4_FULL && room < frame.maxBlockBytes) throw new DecompressionLimitError('lz4', input.length, maxBytes)
+  if (length < 0) throw new CorruptCompressionError('lz4', `the block at byte ${start} is not an LZ4 block`)
+  return length
+}
+
+function takeBlock(input: Buffer, at: number, target: Buffer, position: number, length: number): void {
+  if (isStored(input, at)) input.copy(target, position, at + 4, at + 4 + length)
+  else lz4Memory().take(target, position, length)
 }
 
 /** Encodes one frame in JavaScript: with the fast compressor, or with that of high compression if there is a level. */
@@ -104,7 +136,34 @@ export function encodeLz4Frame(input: Buffer, level: number | null = null): Buff
   return target.subarray(0, to + 4)
 }
 
-function readHeader(input: Buffer): FrameHeader {
+/** Reads the header of the frame and those of its blocks, which must lie within the input. */
+function readFrame(input: Buffer): Frame {
+  const first = readHeader(input)
+  const flags = input[4]!
+  const maxBlockBytes = 1 << (8 + 2 * (input[5]! >>> 4))
+  const trailerBytes = (flags & BLOCK_CHECKSUMS) === 0 ? 0 : 4
+  let last = first
+  let boundBefore = 0
+  let boundOfLast = 0
+  let at = first
+  for (;;) {
+    if (input.length - at < 4) throw new CorruptCompressionError('lz4', 'the frame has no end mark')
+    if (input.readInt32LE(at) === 0) break
+    const bytes = bytesOfBlock(input, at)
+    if (bytes > maxBlockBytes) throw new CorruptCompressionError('lz4', `a block of ${bytes} bytes at byte ${at + 4}`)
+    if (bytes + trailerBytes > input.length - at - 4)
+      throw new CorruptCompressionError('lz4', `the block at byte ${at + 4} is incomplete`)
+    boundBefore += boundOfLast
+    boundOfLast = isStored(input, at) ? bytes : Math.min(maxBlockBytes, bytes * MAX_RATIO)
+    last = at
+    at += 4 + bytes + trailerBytes
+  }
+  const independent = (flags & BLOCKS_INDEPENDENT) !== 0
+  return { flags, independent, maxBlockBytes, trailerBytes, first, last, end: at, boundBefore, boundOfLast }
+}
+
+/** Where the first block begins. */
+function readHeader(input: Buffer): number {
   if (input.length < HEADER_BYTES || input.readUInt32LE(0) !== FRAME_MAGIC)
     throw new CorruptCompressionError('lz4', 'not an LZ4 frame')
   const flags = input[4]!
@@ -118,28 +177,17 @@ function readHeader(input: Buffer): FrameHeader {
   const stated = input[end - 1]!
   if (((xxh32(input, 4, end - 1) >>> 8) & 0xff) !== stated)
     throw new CorruptCompressionError('lz4', 'the header checksum is wrong')
-  return { flags, maxBlockBytes: 1 << (8 + 2 * blockCode), end }
+  return end
 }
 
-/** Size and flag of the block at `at`, 0 for the end mark; checks that the block lies within the input. */
-function readBlockSize(input: Buffer, at: number, header: FrameHeader, trailer: number): number {
-  if (input.length - at < 4) throw new CorruptCompressionError('lz4', 'the frame has no end mark')
-  const size = input.readInt32LE(at)
-  const bytes = size & ~UNCOMPRESSED_BLOCK
-  if (bytes > header.maxBlockBytes) throw new CorruptCompressionError('lz4', `a block of ${bytes} bytes at byte ${at}`)
-  if (size !== 0 && bytes + trailer > input.length - at - 4)
-    throw new CorruptCompressionError('lz4', `the block at byte ${at} is incomplete`)
-  return size
+function bytesOfBlock(input: Buffer, at: number): number {
+  return input.readInt32LE(at) & ~UNCOMPRESSED_BLOCK
+}
+
+function isStored(input: Buffer, at: number): boolean {
+  return input.readInt32LE(at) < 0
 }
 
 function verifyChecksum(bytes: Buffer, start: number, end: number, stated: number, what: string): void {
   if (xxh32(bytes, start, end) !== stated) throw new CorruptCompressionError('lz4', `the ${what} checksum is wrong`)
-}
-
-/** Makes `scratch` hold `capacity` bytes, keeping the first `used`. */
-function reserve(used: number, capacity: number): void {
-  if (capacity <= scratch.length) return
-  const larger = Buffer.allocUnsafeSlow(Math.max(capacity, Math.min(scratch.length * 2, MAX_KEPT_SCRATCH_BYTES)))
-  scratch.copy(larger, 0, 0, used)
-  scratch = larger
 }

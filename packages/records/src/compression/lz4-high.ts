@@ -1,5 +1,6 @@
 import { MAX_LZ4_ATTEMPTS } from '../limits.ts'
-import { LAST_LITERALS, MATCH_START_LIMIT, MAX_DISTANCE, MIN_MATCH, writeLastLiterals, writeSequence } from './lz4-block.ts'
+import { LAST_LITERALS, MATCH_START_LIMIT, MIN_MATCH, writeLastLiterals, writeSequence } from './lz4-block.ts'
+import { MAX_DISTANCE } from './lz4-wasm.ts'
 
 /** LZ4's high compression: for each position a chain of all earlier ones with the same four bytes' hash, nearest first. */
 

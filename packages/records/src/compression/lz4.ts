@@ -1,7 +1,6 @@
 import { ConfigError } from '@millrace/protocol'
-import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError } from '../errors.ts'
-import { LZ4_OFF_LOOP_BYTES, MAX_NATIVE_LZ4_BYTES, MIN_NATIVE_LZ4_BYTES, OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
+import { LZ4_DECODE_OFF_LOOP_BYTES, LZ4_OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
 import { decodeLz4Frame, encodeLz4Frame, lz4FrameBound } from './lz4-frame.ts'
 import { nativeLz4 } from './natives.ts'
@@ -26,20 +25,12 @@ export const lz4Codec: Codec = {
   },
   offLoopBytes: (level: number = FAST_LEVEL) => (level !== FAST_LEVEL || nativeLz4() === null ? Infinity : LZ4_OFF_LOOP_BYTES),
   decompress(input: Buffer, maxBytes: number): Buffer {
-    // What the library gives back lies outside V8's heap: dear for little, and for much (docs/decisions/0003).
-    const worthIt = input.length >= MIN_NATIVE_LZ4_BYTES && input.length <= MAX_NATIVE_LZ4_BYTES
-    const native = worthIt ? nativeLz4() : null
-    // It takes no limit either, so it only gets frames that cannot pass ours.
-    if (native === null || lz4FrameBound(input) > maxBytes) return decodeLz4Frame(input, maxBytes)
-    try {
-      return markOwnMemory(native.decompressFrameSync(input))
-    } catch (error) {
-      throw new CorruptCompressionError('lz4', (error as Error).message, error)
-    }
+    return decodeLz4Frame(input, maxBytes)
   },
   async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
-    if (input.length * TYPICAL_RATIO < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
+    if (input.length * TYPICAL_RATIO < LZ4_DECODE_OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
     const native = nativeLz4()
+    // It takes no limit, so it only gets frames that cannot pass ours.
     if (native === null || lz4FrameBound(input) > maxBytes) return decodeLz4Frame(input, maxBytes)
     try {
       return await native.decompressFrame(input)

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module'
 export interface NativeLz4 {
   compressFrameSync(data: Buffer): Buffer
   compressFrame(data: Buffer): Promise<Buffer>
-  decompressFrameSync(data: Buffer): Buffer
   decompressFrame(data: Buffer): Promise<Buffer>
 }
 
