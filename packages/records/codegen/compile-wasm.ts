@@ -1,15 +1,16 @@
 /**
- * Turns wasm/lz4-block.ts (AssemblyScript) into WebAssembly, in a file of TypeScript that holds its bytes. Needs nothing but Node.
+ * Turns wasm/lz4-block.ts and what it imports (AssemblyScript) into WebAssembly, in a file of TypeScript that holds its bytes. Needs nothing but Node.
  *
  *     node packages/records/codegen/compile-wasm.ts            writes it
  *     node packages/records/codegen/compile-wasm.ts --check    fails when the committed one is another
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const PACKAGE = join(import.meta.dirname, '..')
 const SOURCE = 'lz4-block.ts'
+const SOURCES: ReadonlySet<string> = new Set(readdirSync(join(PACKAGE, 'wasm')))
 const BYTES = 'lz4-block.wasm'
 const LINE_CHARACTERS = 120
 
@@ -39,7 +40,7 @@ export async function generate(): Promise<string> {
   const compiler = (await import(COMPILER)) as Compiler
   let bytes: Uint8Array = new Uint8Array(0)
   const { error, stderr } = await compiler.main([SOURCE, '--outFile', BYTES, ...OPTIONS.split(' ')], {
-    readFile: (name) => (name === SOURCE ? readFileSync(join(PACKAGE, 'wasm', SOURCE), 'utf8') : null),
+    readFile: (name) => (SOURCES.has(name) ? readFileSync(join(PACKAGE, 'wasm', name), 'utf8') : null),
     writeFile: (name, content) => {
       if (name === BYTES) bytes = content as Uint8Array
     },

@@ -71,5 +71,5 @@ export const KEPT_NAMES = 64
 /** Longer header names are decoded anew each time. */
 export const MAX_KEPT_NAME_BYTES = 32
 
-/** Earlier positions that the LZ4 encoder compares at most, at level 13 and above. */
+/** Earlier positions that LZ4's high compression compares at most, at level 13 and above. */
 export const MAX_LZ4_ATTEMPTS = 4096

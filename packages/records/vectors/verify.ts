@@ -5,7 +5,7 @@
  *   node --conditions=@millrace/source packages/records/vectors/verify.ts --write  write java-batches.txt.br anew
  *
  * Java writes its vectors again, which must be those committed; and Java reads what our builder writes: the records of every
- * vector, and random ones, with each codec, natively and in JavaScript, at once and off the loop.
+ * vector, and random ones, with each codec, with the native libraries and without, at once and off the loop.
  */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,11 +1,10 @@
 import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
-import { encodeLz4Block, lz4BlockBound } from './lz4-block.ts'
 import { encodeLz4BlockHigh } from './lz4-high.ts'
-import { LZ4_FULL, lz4Memory, trimLz4Memory } from './lz4-wasm.ts'
+import { LZ4_FULL, lz4BlockBound, lz4Memory, trimLz4Memory } from './lz4-wasm.ts'
 import { xxh32 } from './xxh32.ts'
 
-/** LZ4 frame format 1.6, as Kafka's Lz4BlockOutputStream.java writes it: 64 KiB independent blocks, no checksums but the header's. */
+/** LZ4 frame format 1.6, as Kafka's Lz4BlockOutputStream.java writes it: independent blocks, no checksums but the header's. */
 
 const FRAME_MAGIC = 0x184d_2204
 const VERSION_MASK = 0xc0
@@ -17,11 +16,14 @@ const CONTENT_CHECKSUM = 0x04
 const RESERVED_OR_DICTIONARY = 0x03
 const UNCOMPRESSED_BLOCK = 0x8000_0000
 const MIN_BLOCK_CODE = 4
-const BLOCK_BYTES = 64 * 1024
+const MAX_BLOCK_CODE = 7
 const HEADER_BYTES = 7
 /** What a byte of a block can stand for, at most: it lengthens a match by so much. */
 const MAX_RATIO = 255
-const FRAME_HEADER: Buffer = Buffer.from([0x04, 0x22, 0x4d, 0x18, VERSION_1 | BLOCKS_INDEPENDENT, MIN_BLOCK_CODE << 4, 0x82])
+/** By the code of the block size. */
+const FRAME_HEADERS: readonly Buffer[] = [4, 5, 6, 7].map(frameHeader)
+const END_MARK: Buffer = Buffer.alloc(4)
+const EMPTY: Buffer = Buffer.alloc(0)
 
 interface Frame {
   readonly flags: number
@@ -112,18 +114,48 @@ function takeBlock(input: Buffer, at: number, target: Buffer, position: number, 
   else lz4Memory().take(target, position, length)
 }
 
-/** Encodes one frame in JavaScript: with the fast compressor, or with that of high compression if there is a level. */
-export function encodeLz4Frame(input: Buffer, level: number | null = null): Buffer {
-  const blocks = Math.ceil(input.length / BLOCK_BYTES)
+/** Encodes one frame with the fast compressor, in one block if it has at most 4 MiB: what repeats is found over the whole of it. */
+export function encodeLz4Frame(input: Buffer): Buffer {
+  let blockCode = MIN_BLOCK_CODE
+  while (blockCode < MAX_BLOCK_CODE && blockBytesOf(blockCode) < input.length) blockCode++
+  const header = FRAME_HEADERS[blockCode - MIN_BLOCK_CODE]!
+  const parts: Buffer[] = []
+  try {
+    for (let start = 0; start < input.length; start += blockBytesOf(blockCode)) {
+      const end = Math.min(input.length, start + blockBytesOf(blockCode))
+      parts.push(encodePart(input, start, end, start === 0 ? header : EMPTY, end === input.length ? END_MARK : EMPTY))
+    }
+  } finally {
+    trimLz4Memory()
+  }
+  if (parts.length === 0) return Buffer.concat([header, END_MARK])
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+}
+
+/** One block, stored where it would not shrink, with its size before it; and what the frame has before and after. */
+function encodePart(input: Buffer, start: number, end: number, before: Buffer, after: Buffer): Buffer {
+  const packed = lz4Memory().encode(input, start, end)
+  const stored = packed >= end - start
+  const length = stored ? end - start : packed
+  const part = Buffer.allocUnsafe(before.length + 4 + length + after.length)
+  before.copy(part)
+  const at = part.writeUInt32LE(stored ? (UNCOMPRESSED_BLOCK | length) >>> 0 : length, before.length)
+  if (stored) input.copy(part, at, start, end)
+  else lz4Memory().take(part, at, length)
+  after.copy(part, at + length)
+  return part
+}
+
+/** Encodes one frame with the compressor of high compression, in blocks of 64 KiB, as Kafka does. */
+export function encodeLz4FrameHigh(input: Buffer, level: number): Buffer {
+  const blockBytes = blockBytesOf(MIN_BLOCK_CODE)
+  const blocks = Math.ceil(input.length / blockBytes)
   const target = Buffer.allocUnsafeSlow(HEADER_BYTES + 4 + blocks * 4 + lz4BlockBound(input.length) + blocks * 16)
-  FRAME_HEADER.copy(target)
+  FRAME_HEADERS[0]!.copy(target)
   let to = HEADER_BYTES
-  for (let start = 0; start < input.length; start += BLOCK_BYTES) {
-    const end = Math.min(input.length, start + BLOCK_BYTES)
-    const blockEnd =
-      level === null
-        ? encodeLz4Block(input, start, end, target, to + 4)
-        : encodeLz4BlockHigh(input, start, end, target, to + 4, level)
+  for (let start = 0; start < input.length; start += blockBytes) {
+    const end = Math.min(input.length, start + blockBytes)
+    const blockEnd = encodeLz4BlockHigh(input, start, end, target, to + 4, level)
     if (blockEnd - to - 4 < end - start) {
       target.writeUInt32LE(blockEnd - to - 4, to)
       to = blockEnd
@@ -136,11 +168,26 @@ export function encodeLz4Frame(input: Buffer, level: number | null = null): Buff
   return target.subarray(0, to + 4)
 }
 
+function frameHeader(blockCode: number): Buffer {
+  const header = Buffer.from([0x04, 0x22, 0x4d, 0x18, VERSION_1 | BLOCKS_INDEPENDENT, blockCode << 4, 0])
+  header[6] = headerChecksum(header, 6)
+  return header
+}
+
+/** Of the header that begins the input, up to `end`. */
+function headerChecksum(input: Buffer, end: number): number {
+  return (xxh32(input, 4, end) >>> 8) & 0xff
+}
+
+function blockBytesOf(blockCode: number): number {
+  return 1 << (8 + 2 * blockCode)
+}
+
 /** Reads the header of the frame and those of its blocks, which must lie within the input. */
 function readFrame(input: Buffer): Frame {
   const first = readHeader(input)
   const flags = input[4]!
-  const maxBlockBytes = 1 << (8 + 2 * (input[5]! >>> 4))
+  const maxBlockBytes = blockBytesOf(input[5]! >>> 4)
   const trailerBytes = (flags & BLOCK_CHECKSUMS) === 0 ? 0 : 4
   let last = first
   let boundBefore = 0
@@ -171,12 +218,11 @@ function readHeader(input: Buffer): number {
   if ((flags & VERSION_MASK) !== VERSION_1) throw new CorruptCompressionError('lz4', `frame version ${flags >>> 6}`)
   if ((flags & RESERVED_OR_DICTIONARY) !== 0)
     throw new CorruptCompressionError('lz4', 'a frame with a dictionary or reserved bits')
-  if (blockCode < MIN_BLOCK_CODE || blockCode > 7) throw new CorruptCompressionError('lz4', `block size code ${blockCode}`)
+  if (blockCode < MIN_BLOCK_CODE || blockCode > MAX_BLOCK_CODE)
+    throw new CorruptCompressionError('lz4', `block size code ${blockCode}`)
   const end = HEADER_BYTES + ((flags & CONTENT_SIZE) === 0 ? 0 : 8)
   if (input.length < end) throw new CorruptCompressionError('lz4', 'the frame header is incomplete')
-  const stated = input[end - 1]!
-  if (((xxh32(input, 4, end - 1) >>> 8) & 0xff) !== stated)
-    throw new CorruptCompressionError('lz4', 'the header checksum is wrong')
+  if (input[end - 1] !== headerChecksum(input, end - 1)) throw new CorruptCompressionError('lz4', 'the header checksum is wrong')
   return end
 }
 

@@ -1,16 +1,23 @@
 import { MAX_LZ4_ATTEMPTS } from '../limits.ts'
-import { LAST_LITERALS, MATCH_START_LIMIT, MIN_MATCH, writeLastLiterals, writeSequence } from './lz4-block.ts'
+import { copyLiteral } from './block-copy.ts'
 import { MAX_DISTANCE } from './lz4-wasm.ts'
 
 /** LZ4's high compression: for each position a chain of all earlier ones with the same four bytes' hash, nearest first. */
 
+const MIN_MATCH = 4
+/** The last 5 bytes of a block are literals, and the last match begins 12 bytes before its end at the latest. */
+const LAST_LITERALS = 5
+const MATCH_START_LIMIT = 12
 const HASH_BITS = 15
 const CHAIN_MASK = 0xffff
 
 const heads = new Int32Array(1 << HASH_BITS)
 const chain = new Int32Array(CHAIN_MASK + 1)
 
-/** As `encodeLz4Block`, but takes the longest match among up to 2^(level-1), and a literal first if the next match is longer. */
+/**
+ * Encodes `source[start..end)` as one block into `target` from `position`, which must have `lz4BlockBound` bytes of room, and gives back the position after it. Takes the longest
+ * match among up to 2^(level-1), and a literal first if the next match is longer.
+ */
 export function encodeLz4BlockHigh(
   source: Buffer,
   start: number,
@@ -80,4 +87,42 @@ function longestMatch(source: Buffer, from: number, limit: number, first: number
     candidate = chain[candidate & CHAIN_MASK]!
   }
   return distance === 0 ? null : { distance, length: best }
+}
+
+function writeSequence(
+  source: Buffer,
+  anchor: number,
+  literalEnd: number,
+  target: Buffer,
+  position: number,
+  distance: number,
+  matchLength: number,
+): number {
+  const literals = literalEnd - anchor
+  const match = matchLength - MIN_MATCH
+  let to = position
+  target[to++] = (Math.min(15, literals) << 4) | Math.min(15, match)
+  if (literals >= 15) to = writeLength(target, to, literals - 15)
+  copyLiteral(source, anchor, target, to, literals)
+  to += literals
+  target[to++] = distance & 0xff
+  target[to++] = distance >>> 8
+  return match >= 15 ? writeLength(target, to, match - 15) : to
+}
+
+function writeLastLiterals(source: Buffer, anchor: number, end: number, target: Buffer, position: number): number {
+  const literals = end - anchor
+  let to = position
+  target[to++] = Math.min(15, literals) << 4
+  if (literals >= 15) to = writeLength(target, to, literals - 15)
+  copyLiteral(source, anchor, target, to, literals)
+  return to + literals
+}
+
+function writeLength(target: Buffer, position: number, length: number): number {
+  let to = position
+  let rest = length
+  for (; rest >= 255; rest -= 255) target[to++] = 255
+  target[to++] = rest
+  return to
 }

@@ -5,18 +5,23 @@ import { INDEPENDENT, lz4Frame, packedBlock, storedBlock } from '../../test/lz4-
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { LZ4_BLOCK_WASM } from '../generated/lz4-block-wasm.ts'
 import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
-import { decodeLz4Frame, encodeLz4Frame } from './lz4-frame.ts'
-import { LZ4_CORRUPT, LZ4_FULL, lz4Memory } from './lz4-wasm.ts'
+import { decodeLz4Frame, encodeLz4Frame, encodeLz4FrameHigh } from './lz4-frame.ts'
+import { LZ4_CORRUPT, LZ4_FULL, lz4BlockBound, lz4Memory } from './lz4-wasm.ts'
 import { nativeLz4 } from './natives.ts'
 
 const NOTHING = Buffer.alloc(0)
 const LIMIT = 4 * 1024 * 1024
 
-/** Bytes without a pattern, the same for the same arguments. */
+/** Bytes without a pattern, the same for the same arguments (mulberry32). */
 function noise(length: number, seed: number = 0): Buffer {
-  return Buffer.from(
-    Uint8Array.from({ length }, (_, at) => Math.imul((at + 1) ^ Math.imul(seed + 1, 0x85eb_ca6b), 0x9e37_79b1) >>> 24),
-  )
+  let state = Math.imul(seed + 1, 0x85eb_ca6b)
+  const bytes = Buffer.allocUnsafe(length)
+  for (let at = 0; at < length; at++) {
+    state = (state + 0x6d2b_79f5) | 0
+    const mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    bytes[at] = (mixed ^ (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed))) >>> 16
+  }
+  return bytes
 }
 
 /** A literal run, then a match: where it begins before its output, and how long it is. */
@@ -91,16 +96,25 @@ function agree(block: Buffer, limit: number, history: Buffer = NOTHING): boolean
   return expected === null || got === null ? got === expected : got.equals(expected)
 }
 
-/** The blocks of a frame without checksums, stored ones left out. */
-function packedBlocksOf(frame: Buffer): Buffer[] {
-  const blocks: Buffer[] = []
+interface Block {
+  readonly stored: boolean
+  readonly bytes: Buffer
+}
+
+/** The blocks of a frame without checksums. */
+function blocksOf(frame: Buffer): Block[] {
+  const blocks: Block[] = []
   for (let at = 7 + (frame[4]! & 8); frame.readUInt32LE(at) !== 0;) {
     const size = frame.readInt32LE(at)
-    const bytes = size & 0x7fff_ffff
-    if (size > 0) blocks.push(frame.subarray(at + 4, at + 4 + bytes))
-    at += 4 + bytes
+    const bytes = frame.subarray(at + 4, at + 4 + (size & 0x7fff_ffff))
+    blocks.push({ stored: size < 0, bytes })
+    at += 4 + bytes.length
   }
   return blocks
+}
+
+function packedBlocksOf(frame: Buffer): Buffer[] {
+  return blocksOf(frame).flatMap(({ stored, bytes }) => (stored ? [] : [bytes]))
 }
 
 const runs = fc.oneof(
@@ -206,15 +220,11 @@ describe('beside a plain decoder', () => {
     )
   })
 
-  test('what our encoders and the native one write', () => {
-    fc.assert(
-      fc.property(texts, (input) => {
-        const frames = [
-          encodeLz4Frame(input),
-          encodeLz4Frame(input, 1),
-          encodeLz4Frame(input, 8),
-          nativeLz4()!.compressFrameSync(input),
-        ]
+  test('what our encoders and the native one write', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, async (input) => {
+        const ours = [encodeLz4Frame(input), encodeLz4FrameHigh(input, 1), encodeLz4FrameHigh(input, 8)]
+        const frames = [...ours, await nativeLz4()!.compressFrame(input)]
         for (const block of frames.flatMap(packedBlocksOf)) {
           expect(decode(block, LIMIT)!.equals(input)).toBe(true)
           for (const limit of [input.length, input.length - 1, input.length >>> 1]) expect(agree(block, limit)).toBe(true)
@@ -226,11 +236,117 @@ describe('beside a plain decoder', () => {
   })
 })
 
+describe('the encoder', () => {
+  /** The frame of the input, which the native decoder and ours read; and its blocks, unless they are stored, end as the format wants it. */
+  async function encodeAndCheck(input: Buffer): Promise<Buffer> {
+    const frame = encodeLz4Frame(input)
+    expect((await nativeLz4()!.decompressFrame(frame)).equals(input)).toBe(true)
+    expect(decodeLz4Frame(frame, input.length).equals(input)).toBe(true)
+    for (const block of packedBlocksOf(frame)) expect(endsWell(block)).toBe(true)
+    return frame
+  }
+
+  /** Whether the last five bytes are literals and the last match begins twelve before the end (lz4_Block_format.md, "End of block restrictions"). */
+  function endsWell(block: Buffer): boolean {
+    let at = 0
+    let lastMatch = 0
+    const lengthFrom = (nibble: number): number => {
+      let length = nibble
+      for (let more = 255; nibble === 15 && more === 255; length += more) more = block[at++]!
+      return length
+    }
+    for (;;) {
+      const token = block[at++]!
+      const literals = lengthFrom(token >>> 4)
+      at += literals
+      if (at === block.length) return lastMatch === 0 || (literals >= 5 && lastMatch + literals >= 12)
+      at += 2
+      lastMatch = lengthFrom(token & 15) + 4
+    }
+  }
+
+  test('every length and period of short inputs', async () => {
+    for (let length = 0; length < 150; length++) {
+      for (const period of [1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 30, 60, 200]) {
+        const input = Buffer.alloc(length, noise(period))
+        const [block] = packedBlocksOf(await encodeAndCheck(input))
+        expect(block === undefined ? input : referenceDecode(block, length)).toEqual(input)
+      }
+    }
+  })
+
+  test('what repeats, at lengths where a token goes on, with literals where it does', async () => {
+    for (const length of [4, 5, 17, 18, 19, 20, 272, 273, 274, 275, 528, 529, 530]) {
+      for (const literals of [1, 14, 15, 16, 17, 269, 270, 271, 524, 525, 526]) {
+        const repeated = noise(length, 1)
+        const input = Buffer.concat([repeated, noise(literals, 2), repeated, noise(literals, 3), repeated, noise(20, 4)])
+        const frame = await encodeAndCheck(input)
+        expect(frame.length).toBeLessThan(input.length + 16)
+      }
+    }
+  })
+
+  test.each([65_535, 65_536, 65_537, 262_144, 262_145, 1_048_576, 4_194_304, 4_194_305, 9_000_000])(
+    '%i bytes',
+    async (length) => {
+      const lines = Buffer.from(
+        Array.from({ length: 40_000 }, (_, i) => `${i % 89}:${Math.imul(i, 7919) % 1009} of the log\n`).join(''),
+      )
+      const text = await encodeAndCheck(Buffer.alloc(length, lines))
+      expect(text.length).toBeLessThan(length / 3)
+      expect(blocksOf(text)).toHaveLength(Math.ceil(length / (4 * 1024 * 1024)))
+      const hard = await encodeAndCheck(noise(length))
+      expect(hard.length).toBeLessThan(length + 100)
+    },
+  )
+
+  test.each([65_534, 65_535, 65_536, 65_537])('a match %i bytes back', async (distance) => {
+    const repeated = noise(300, 2)
+    const input = Buffer.concat([repeated, noise(distance - repeated.length), repeated, noise(20, 1)])
+    const { length } = await encodeAndCheck(input)
+
+    if (distance > 65_535) expect(length).toBeGreaterThanOrEqual(input.length)
+    else expect(length).toBeLessThan(input.length)
+  })
+
+  test('it packs as well as the native one, but for a fiftieth', async () => {
+    for (const [count, bytes] of [
+      [10, 100],
+      [160, 100],
+      [16, 1024],
+      [640, 100],
+      [1000, 1024],
+    ] as const) {
+      const words = ['order', 'payment', 'parcel', 'driver', 'depot', 'returned', 'late', 'bank']
+      const records = Array.from({ length: count }, (_, id) => {
+        const random = noise(bytes, id)
+        const head = `{"id":${random.readUInt32LE(0)},"seq":${id},"note":"`
+        return (head + Array.from(random, (byte) => words[byte % 8]! + (byte < 64 ? byte : '')).join(' ')).slice(0, bytes)
+      })
+      const input = Buffer.from(records.join(''))
+      expect(encodeLz4Frame(input).length).toBeLessThan((await nativeLz4()!.compressFrame(input)).length * 1.02)
+    }
+  })
+
+  test('any bytes', async () => {
+    const parts = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 300 })), { maxLength: 60 })
+    await fc.assert(
+      fc.asyncProperty(parts, fc.boolean(), async (parts, large) => {
+        const input = Buffer.concat([large ? noise(70_000) : NOTHING, ...parts.map(([seed, length]) => noise(length, seed))])
+        const [block] = packedBlocksOf(await encodeAndCheck(input))
+        expect(block === undefined || large || referenceDecode(block, input.length)!.equals(input)).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
 describe('what it touches', () => {
   interface Exports {
     readonly memory: { readonly buffer: ArrayBuffer }
     readonly INPUT: { readonly value: number }
     decodeBlock(start: number, end: number, position: number, limit: number, dictionary: number): number
+    encodeBlock(start: number, end: number, target: number): number
   }
   const { WebAssembly } = globalThis as unknown as {
     WebAssembly: {
@@ -264,11 +380,34 @@ describe('what it touches', () => {
     )
   })
 
-  test('no more memory than the output takes, and half of what there was', () => {
+  test('the encoder: nothing but its table and its output', () => {
+    const exports = new WebAssembly.Instance(module).exports as Exports
+    const bytes = Buffer.from(exports.memory.buffer)
+    const input = exports.INPUT.value
+    const tables = Buffer.from(bytes.subarray(0, 512))
+    fc.assert(
+      fc.property(texts, fc.boolean(), (text, large) => {
+        const plain = large ? Buffer.concat([noise(66_000), text]) : text
+        const target = input + plain.length
+        const end = target + lz4BlockBound(plain.length) + 32
+        bytes.fill(CANARY, input)
+        plain.copy(bytes, input)
+        const length = exports.encodeBlock(input, target, target)
+        expect(length).toBeLessThanOrEqual(lz4BlockBound(plain.length))
+        expect(referenceDecode(Buffer.from(bytes.subarray(target, target + length)), plain.length)!.equals(plain)).toBe(true)
+        expect(bytes.subarray(0, 512).equals(tables)).toBe(true)
+        expect(bytes.subarray(input, target).equals(plain)).toBe(true)
+        expect(bytes.subarray(end).every((byte) => byte === CANARY)).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('no more memory than the output takes, and half of what there was', async () => {
     for (const made of [1_000, 300_000, 3_800_000]) {
       const exports = new WebAssembly.Instance(module).exports as Exports
       const input = exports.INPUT.value
-      const block = packedBlocksOf(nativeLz4()!.compressFrameSync(Buffer.alloc(made)))[0]!
+      const block = packedBlocksOf(await nativeLz4()!.compressFrame(Buffer.alloc(made)))[0]!
       block.copy(Buffer.from(exports.memory.buffer), input)
       const end = input + block.length
       const atFirst = exports.memory.buffer.byteLength
@@ -360,8 +499,8 @@ describe('frames', () => {
     expect(decodeLz4Frame(lz4Frame(0, 4, blocks, NOTHING), LIMIT)).toHaveLength(108)
   })
 
-  test('a block that makes more than its frame says a block has is corrupt, whatever the limit', () => {
-    const block = packedBlock(packedBlocksOf(nativeLz4()!.compressFrameSync(Buffer.alloc(65_537)))[0]!)
+  test('a block that makes more than its frame says a block has is corrupt, whatever the limit', async () => {
+    const block = packedBlock(packedBlocksOf(await nativeLz4()!.compressFrame(Buffer.alloc(65_537)))[0]!)
     for (const limit of [65_536, 65_537, LIMIT]) {
       expect(() => decodeLz4Frame(lz4Frame(INDEPENDENT, 4, [block], NOTHING), limit)).toThrow(CorruptCompressionError)
     }
@@ -369,12 +508,14 @@ describe('frames', () => {
     expect(decodeLz4Frame(lz4Frame(INDEPENDENT, 5, [block], NOTHING), LIMIT)).toHaveLength(65_537)
   })
 
-  test('large memory is given back, also after an error', () => {
+  test('large memory is given back, also after an error', async () => {
     const input = Buffer.alloc(4 * 1024 * 1024, noise(1000))
-    const frame = nativeLz4()!.compressFrameSync(input)
+    const frame = await nativeLz4()!.compressFrame(input)
     expect(decodeLz4Frame(frame, input.length).equals(input)).toBe(true)
     expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
     expect(() => decodeLz4Frame(frame, input.length - 1)).toThrow(DecompressionLimitError)
+    expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
+    encodeLz4Frame(input)
     expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
   })
 })

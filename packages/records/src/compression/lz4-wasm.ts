@@ -8,12 +8,21 @@ export const LZ4_FULL = -2
 /** As far as a match reaches back. */
 export const MAX_DISTANCE = 0xffff
 
+/** The most bytes that a block of `length` bytes can take. */
+export function lz4BlockBound(length: number): number {
+  return length + Math.ceil(length / 255) + 16
+}
+
+/** What the encoder writes too much, at most. */
+const ENCODER_SLACK = 32
+
 /** What `wasm/lz4-block.ts` exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
   readonly INPUT: { readonly value: number }
   reserve(bytes: number): number
   decodeBlock(start: number, end: number, position: number, limit: number, dictionary: number): number
+  encodeBlock(start: number, end: number, target: number): number
 }
 
 /** What is used of it; the types of Node do not have it. */
@@ -53,6 +62,17 @@ export class Lz4Memory {
     history.copy(this.#bytes, output - reach, historyEnd - reach, historyEnd)
     this.#output = output
     return this.#exports.decodeBlock(this.#input, inputEnd, output, output + limit, output - reach)
+  }
+
+  /** Encodes `input[start..end)` as one block, with the fast compressor; gives back how many bytes it has. They stay here until the next call, for `take`. */
+  encode(input: Buffer, start: number, end: number): number {
+    const output = this.#input + end - start
+    const needed = output + lz4BlockBound(end - start) + ENCODER_SLACK
+    if (needed > this.#bytes.length) this.#exports.reserve(needed)
+    this.#view()
+    input.copy(this.#bytes, this.#input, start, end)
+    this.#output = output
+    return this.#exports.encodeBlock(this.#input, output, output)
   }
 
   /** Copies the first `length` bytes of the output to `target`. */

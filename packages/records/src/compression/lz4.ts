@@ -2,7 +2,7 @@ import { ConfigError } from '@millrace/protocol'
 import { CorruptCompressionError } from '../errors.ts'
 import { LZ4_DECODE_OFF_LOOP_BYTES, LZ4_OFF_LOOP_BYTES, TYPICAL_RATIO } from '../limits.ts'
 import type { Codec } from './codec.ts'
-import { decodeLz4Frame, encodeLz4Frame, lz4FrameBound } from './lz4-frame.ts'
+import { decodeLz4Frame, encodeLz4Frame, encodeLz4FrameHigh, lz4FrameBound } from './lz4-frame.ts'
 import { nativeLz4 } from './natives.ts'
 
 /** Kafka's default, and LZ4's fast compressor; every other level is high compression (Lz4BlockOutputStream.java), which lz4-napi lacks. */
@@ -14,9 +14,7 @@ export const lz4Codec: Codec = {
   type: 'lz4',
   compress(input: Buffer, level: number = FAST_LEVEL): Buffer {
     checkLevel(level)
-    if (level !== FAST_LEVEL) return encodeLz4Frame(input, level)
-    const native = nativeLz4()
-    return native === null ? encodeLz4Frame(input) : native.compressFrameSync(input)
+    return level === FAST_LEVEL ? encodeLz4Frame(input) : encodeLz4FrameHigh(input, level)
   },
   async compressAsync(input: Buffer, level: number = FAST_LEVEL): Promise<Buffer> {
     const native = nativeLz4()

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
 
-/** The part of lz4-napi that is used: LZ4 frames. */
+/** The part of lz4-napi that is used: LZ4 frames, off the event loop. */
 export interface NativeLz4 {
-  compressFrameSync(data: Buffer): Buffer
   compressFrame(data: Buffer): Promise<Buffer>
   decompressFrame(data: Buffer): Promise<Buffer>
 }
@@ -53,7 +52,7 @@ function load(name: string): unknown {
     try {
       library = require(name) as unknown
     } catch {
-      library = null // optional: the JavaScript in this folder does the same, slower
+      library = null // optional: what is in this folder does the same, slower or on the event loop
     }
     loaded.set(name, library)
   }
