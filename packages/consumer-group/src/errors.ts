@@ -13,11 +13,11 @@ export class UnreadableRecordError extends KafkaError {
   readonly partition: number
   /** Where the consumer stood: the record is this one or a later one of its batch. */
   readonly offset: number
-  /** Where to `seek` to pass the batch by, as its header says; -1 if that makes no sense either. */
+  /** Where to `seek` to pass the batch by, as its header says; -1 if that makes no sense either, or it is not the data that is wrong. */
   readonly nextOffset: number
 
   constructor(topic: string, partition: number, offset: number, nextOffset: number, cause: unknown) {
-    const code = cause instanceof KafkaError ? cause.code : 'CORRUPT_MESSAGE'
+    const code = cause instanceof KafkaError ? cause.code : 'UNREADABLE_RECORD'
     const reason = messageOf(cause)
     super(code, `${topic}-${partition} at offset ${offset}: ${reason}`, { cause })
     this.topic = topic

@@ -37,9 +37,6 @@ export const INLINE_COPY_BYTES = 12
 /** Below this many bytes a loop in JavaScript writes an ASCII string faster than a call of `Buffer.write`. */
 export const INLINE_STRING_LENGTH = 12
 
-/** LZ4 keeps its working memory from call to call up to this size: a block of 1 MiB takes up to 2.1 MiB of it. */
-export const MAX_KEPT_SCRATCH_BYTES: number = 4 * 1024 * 1024
-
 /** By which records shrink, to guess what is not known before decompression. Not a limit. */
 export const TYPICAL_RATIO = 4
 

@@ -37,6 +37,37 @@ describe('the feed', () => {
     expect(bench.offsets()).toEqual([0, 1, 10, 11, 2, 3])
   })
 
+  test.each(['nextRecord', 'nextBatch'] as const)(
+    'a partition that another way read to its end is not looked at again: %s',
+    (next) => {
+      const bench = new FetchBench()
+      const cursor = bench.cursor(0)
+      bench.fetch({ 0: { records: batch(0, 3) } })
+      expect(bench.feed.nextRecord()).toMatchObject({ offset: 0 })
+      for (const offset of [1, 2]) expect(bench.feed.nextRecordOf(cursor)).toMatchObject({ offset })
+      expect(bench.feed.nextRecordOf(cursor)).toBeNull()
+      expect(bench.feed[next]()).toBeNull()
+      bench.cursor(1, 10)
+      bench.fetch({ 1: { records: batch(10, 2) } })
+      expect(bench.feed[next]()).toMatchObject(next === 'nextRecord' ? { offset: 10 } : { firstOffset: 10 })
+    },
+  )
+
+  test('what is no error of the data names no offset to go on from', () => {
+    const bench = new FetchBench()
+    const cursor = bench.cursor(0)
+    bench.fetch({ 0: { records: batch(0, 3) } })
+    bench.feed.nextRecord()
+    cursor.records = {
+      next: () => {
+        throw new RangeError('not enough memory')
+      },
+    } as never
+    expect(() => bench.feed.nextRecord()).toThrow(
+      expect.objectContaining({ code: 'UNREADABLE_RECORD', partition: 0, offset: 1, nextOffset: -1 }),
+    )
+  })
+
   test('damage throws, names topic, partition and offset, skips nothing and fetches it again', () => {
     const bench = new FetchBench()
     const cursor = bench.cursor(7)

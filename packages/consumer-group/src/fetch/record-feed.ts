@@ -1,3 +1,5 @@
+import { KafkaError } from '@millrace/protocol'
+import { isA } from '@millrace/protocol/internal'
 import type { KafkaRecord, RecordBatch } from '@millrace/records/internal'
 import type { RecordDecoder } from '../delivery/record-decoder.ts'
 import { UnreadableRecordError } from '../errors.ts'
@@ -176,6 +178,8 @@ export class RecordFeed {
     const batch = this.#peekInChunk(cursor)
     if (batch !== null) return this.#mustLoad(batch) ? this.#load(batch, cursor.chunks[0]!.answer) : batch
     this.#fetcher.consumed(cursor)
+    // Whoever read it to its end, of all partitions or of this one: nobody is to look for more in it.
+    this.leave(cursor)
     return null
   }
 
@@ -212,7 +216,8 @@ export class RecordFeed {
     const nextOffset = cursor.batch === null ? cursor.chunks[0]!.offsetAfterDamage() : cursor.batch.lastOffset + 1
     this.leave(cursor)
     this.#fetcher.discard(cursor)
-    const isAhead = nextOffset > cursor.position
+    // What is no error of the data, such as a lack of memory, is no reason to pass it by.
+    const isAhead = isA(cause, KafkaError) && nextOffset > cursor.position
     return new UnreadableRecordError(cursor.topic, cursor.partition, cursor.position, isAhead ? nextOffset : -1, cause)
   }
 }

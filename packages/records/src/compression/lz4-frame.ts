@@ -1,7 +1,7 @@
 import { markOwnMemory } from '@millrace/protocol/internal'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { encodeLz4BlockHigh } from './lz4-high.ts'
-import { LZ4_FULL, lz4BlockBound, lz4Memory, trimLz4Memory } from './lz4-wasm.ts'
+import { LZ4_FULL, lz4BlockBound, lz4Memory } from './lz4-wasm.ts'
 import { xxh32 } from './xxh32.ts'
 
 /** LZ4 frame format 1.6, as Kafka's Lz4BlockOutputStream.java writes it: independent blocks, no checksums but the header's. */
@@ -45,16 +45,12 @@ interface Frame {
 /** Decodes one frame; its output is never larger than `maxBytes`, nor the memory that it is decoded to. */
 export function decodeLz4Frame(input: Buffer, maxBytes: number): Buffer {
   const frame = readFrame(input)
-  try {
-    const output = markOwnMemory(decodeBlocks(input, frame, maxBytes))
-    if ((frame.flags & CONTENT_CHECKSUM) !== 0) {
-      if (input.length - frame.end < 8) throw new CorruptCompressionError('lz4', 'the content checksum is missing')
-      verifyChecksum(output, 0, output.length, input.readUInt32LE(frame.end + 4), 'content')
-    }
-    return output
-  } finally {
-    trimLz4Memory()
+  const output = markOwnMemory(decodeBlocks(input, frame, maxBytes))
+  if ((frame.flags & CONTENT_CHECKSUM) !== 0) {
+    if (input.length - frame.end < 8) throw new CorruptCompressionError('lz4', 'the content checksum is missing')
+    verifyChecksum(output, 0, output.length, input.readUInt32LE(frame.end + 4), 'content')
   }
+  return output
 }
 
 /** The most bytes that the frame can decode to, going by its block headers alone. */
@@ -120,13 +116,9 @@ export function encodeLz4Frame(input: Buffer): Buffer {
   while (blockCode < MAX_BLOCK_CODE && blockBytesOf(blockCode) < input.length) blockCode++
   const header = FRAME_HEADERS[blockCode - MIN_BLOCK_CODE]!
   const parts: Buffer[] = []
-  try {
-    for (let start = 0; start < input.length; start += blockBytesOf(blockCode)) {
-      const end = Math.min(input.length, start + blockBytesOf(blockCode))
-      parts.push(encodePart(input, start, end, start === 0 ? header : EMPTY, end === input.length ? END_MARK : EMPTY))
-    }
-  } finally {
-    trimLz4Memory()
+  for (let start = 0; start < input.length; start += blockBytesOf(blockCode)) {
+    const end = Math.min(input.length, start + blockBytesOf(blockCode))
+    parts.push(encodePart(input, start, end, start === 0 ? header : EMPTY, end === input.length ? END_MARK : EMPTY))
   }
   if (parts.length === 0) return Buffer.concat([header, END_MARK])
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts)

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { ownMemoryOf } from '@millrace/protocol/internal'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { INDEPENDENT, lz4Frame, packedBlock, storedBlock } from '../../test/lz4-frames.ts'
 import { CorruptCompressionError, DecompressionLimitError } from '../errors.ts'
 import { LZ4_BLOCK_WASM } from '../generated/lz4-block-wasm.ts'
-import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
 import { decodeLz4Frame, encodeLz4Frame, encodeLz4FrameHigh } from './lz4-frame.ts'
 import { LZ4_CORRUPT, LZ4_FULL, lz4BlockBound, lz4Memory } from './lz4-wasm.ts'
 import { nativeLz4 } from './natives.ts'
@@ -508,14 +507,49 @@ describe('frames', () => {
     expect(decodeLz4Frame(lz4Frame(INDEPENDENT, 5, [block], NOTHING), LIMIT)).toHaveLength(65_537)
   })
 
-  test('large memory is given back, also after an error', async () => {
-    const input = Buffer.alloc(4 * 1024 * 1024, noise(1000))
-    const frame = await nativeLz4()!.compressFrame(input)
-    expect(decodeLz4Frame(frame, input.length).equals(input)).toBe(true)
-    expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
-    expect(() => decodeLz4Frame(frame, input.length - 1)).toThrow(DecompressionLimitError)
-    expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
-    encodeLz4Frame(input)
-    expect(lz4Memory().bytes).toBeLessThanOrEqual(MAX_KEPT_SCRATCH_BYTES)
+  test('the largest blocks, there and back, after errors too', () => {
+    for (const input of [Buffer.alloc(LIMIT, noise(1000)), Buffer.alloc(LIMIT), noise(LIMIT)]) {
+      const frame = encodeLz4Frame(input)
+      expect(decodeLz4Frame(frame, LIMIT).equals(input)).toBe(true)
+      expect(() => decodeLz4Frame(frame, LIMIT - 1)).toThrow(DecompressionLimitError)
+      expect(() => decodeLz4Frame(frame.subarray(0, frame.length - 5), LIMIT)).toThrow(CorruptCompressionError)
+      expect(encodeLz4Frame(input).equals(frame)).toBe(true)
+      expect(decodeLz4Frame(frame, LIMIT).equals(input)).toBe(true)
+    }
+  })
+})
+
+describe('in a process that has little', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    vi.resetModules()
+  })
+
+  test('without WebAssembly it says so', async () => {
+    vi.stubGlobal('WebAssembly', undefined)
+    vi.resetModules()
+    const fresh = await import('./lz4-frame.ts')
+    const failure = expect.objectContaining({
+      code: 'UNSUPPORTED_COMPRESSION_TYPE',
+      message: expect.stringContaining('WebAssembly'),
+    })
+    expect(() => fresh.encodeLz4Frame(Buffer.alloc(100))).toThrow(failure)
+    expect(() => fresh.decodeLz4Frame(encodeLz4Frame(Buffer.alloc(100)), 100)).toThrow(failure)
+  })
+
+  test('a lack of memory is no corruption, and what is smaller goes on', async () => {
+    // The bytes of a memory that may grow to 20 pages: its limits begin with a flag, 0 for none at all and 1 for one.
+    const bytes = Buffer.from(LZ4_BLOCK_WASM, 'base64')
+    const section = bytes.indexOf(Buffer.from([5, 3, 1, 0, 4]))
+    expect(section).toBeGreaterThan(0)
+    const limited = Buffer.concat([bytes.subarray(0, section), Buffer.from([5, 4, 1, 1, 4, 20]), bytes.subarray(section + 5)])
+    vi.doMock('../generated/lz4-block-wasm.ts', () => ({ LZ4_BLOCK_WASM: limited.toString('base64') }))
+    vi.resetModules()
+    const fresh = await import('./lz4-frame.ts')
+    vi.doUnmock('../generated/lz4-block-wasm.ts')
+    const large = encodeLz4Frame(Buffer.alloc(3_000_000))
+    expect(() => fresh.encodeLz4Frame(noise(3_000_000))).toThrow(new RangeError('lz4: not enough memory'))
+    expect(() => fresh.decodeLz4Frame(large, LIMIT)).toThrow(new RangeError('lz4: not enough memory'))
+    expect(fresh.decodeLz4Frame(encodeLz4Frame(noise(1000)), LIMIT)).toEqual(noise(1000))
   })
 })

@@ -1,5 +1,5 @@
 import { LZ4_BLOCK_WASM } from '../generated/lz4-block-wasm.ts'
-import { MAX_KEPT_SCRATCH_BYTES } from '../limits.ts'
+import { UnsupportedCompressionError } from '../errors.ts'
 
 /** Result of `decodeLz4Block`: the input is not an LZ4 block. */
 export const LZ4_CORRUPT = -1
@@ -31,7 +31,7 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: unknown }
 }
 
-/** The memory of the WebAssembly: one block of input, what its matches may reach back to, and its output. It grows as it must. */
+/** The memory of the WebAssembly: one block of input, what its matches may reach back to, and its output. It grows as it must, to 13 MiB at most, for blocks of 4 MiB. */
 export class Lz4Memory {
   readonly #exports: Exports
   readonly #input: number
@@ -44,41 +44,47 @@ export class Lz4Memory {
     this.#bytes = Buffer.from(exports.memory.buffer)
   }
 
-  get bytes(): number {
-    return this.#bytes.length
-  }
-
   /**
    * Decodes the block `input[start..end)`, into `limit` bytes at most; its matches may reach back into `history[0..historyEnd)`. Gives back how many bytes that makes, or
    * `LZ4_CORRUPT` or `LZ4_FULL`. They stay here until the next call, for `take`.
+   * @throws {RangeError} without memory for it
    */
   decode(input: Buffer, start: number, end: number, limit: number, history: Buffer, historyEnd: number): number {
     const inputEnd = this.#input + end - start
     const output = inputEnd + MAX_DISTANCE
     const reach = Math.min(MAX_DISTANCE, historyEnd)
-    if (output > this.#bytes.length) this.#exports.reserve(output)
-    this.#view()
-    input.copy(this.#bytes, this.#input, start, end)
-    history.copy(this.#bytes, output - reach, historyEnd - reach, historyEnd)
-    this.#output = output
-    return this.#exports.decodeBlock(this.#input, inputEnd, output, output + limit, output - reach)
+    try {
+      this.#begin(input, start, end, output, output)
+      history.copy(this.#bytes, output - reach, historyEnd - reach, historyEnd)
+      return this.#exports.decodeBlock(this.#input, inputEnd, output, output + limit, output - reach)
+    } catch (error) {
+      throw noMemory(error)
+    }
   }
 
-  /** Encodes `input[start..end)` as one block, with the fast compressor; gives back how many bytes it has. They stay here until the next call, for `take`. */
+  /** Encodes `input[start..end)` as one block, with the fast compressor; gives back how many bytes it has. They stay here until the next call, for `take`. @throws {RangeError} without memory for it */
   encode(input: Buffer, start: number, end: number): number {
     const output = this.#input + end - start
-    const needed = output + lz4BlockBound(end - start) + ENCODER_SLACK
-    if (needed > this.#bytes.length) this.#exports.reserve(needed)
-    this.#view()
-    input.copy(this.#bytes, this.#input, start, end)
-    this.#output = output
-    return this.#exports.encodeBlock(this.#input, output, output)
+    try {
+      this.#begin(input, start, end, output, output + lz4BlockBound(end - start) + ENCODER_SLACK)
+      return this.#exports.encodeBlock(this.#input, output, output)
+    } catch (error) {
+      throw noMemory(error)
+    }
   }
 
   /** Copies the first `length` bytes of the output to `target`. */
   take(target: Buffer, position: number, length: number): void {
     this.#view()
     this.#bytes.copy(target, position, this.#output, this.#output + length)
+  }
+
+  #begin(input: Buffer, start: number, end: number, output: number, neededBytes: number): void {
+    this.#view()
+    if (neededBytes > this.#bytes.length) this.#exports.reserve(neededBytes)
+    this.#view()
+    input.copy(this.#bytes, this.#input, start, end)
+    this.#output = output
   }
 
   /** Memory that has grown is another object for JavaScript; what it was before is empty. */
@@ -90,14 +96,28 @@ export class Lz4Memory {
 let module: object | null = null
 let kept: Lz4Memory | null = null
 
-/** The one of this thread: nothing in it outlives the call that it is asked for in. */
+/**
+ * The one of this thread: nothing in it outlives the call that it is asked for in.
+ * @throws {UnsupportedCompressionError} where there is no WebAssembly
+ */
 export function lz4Memory(): Lz4Memory {
-  module ??= new WebAssembly.Module(Buffer.from(LZ4_BLOCK_WASM, 'base64'))
+  module ??= compile()
   kept ??= new Lz4Memory(new WebAssembly.Instance(module).exports as Exports)
   return kept
 }
 
-/** Gives it back if it has become large: WebAssembly's memory cannot shrink. */
-export function trimLz4Memory(): void {
-  if (kept !== null && kept.bytes > MAX_KEPT_SCRATCH_BYTES) kept = null
+/** All that the WebAssembly throws: its memory cannot grow. */
+function noMemory(cause: unknown): RangeError {
+  return new RangeError('lz4: not enough memory', { cause })
+}
+
+function compile(): object {
+  try {
+    return new WebAssembly.Module(Buffer.from(LZ4_BLOCK_WASM, 'base64'))
+  } catch (error) {
+    throw new UnsupportedCompressionError(
+      'lz4: there is no WebAssembly with SIMD in this process, as with `node --jitless`',
+      error,
+    )
+  }
 }

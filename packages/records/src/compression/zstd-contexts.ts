@@ -1,7 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import * as zlib from 'node:zlib'
 import { markOwnMemory } from '@millrace/protocol/internal'
 import { KEPT_ZSTD_BYTES, KEPT_ZSTD_WINDOW_BYTES, ZSTD_SLOW_LEVEL } from '../limits.ts'
-import { readZstdFrameHeader, zstdFrameBound } from './zstd-frame.ts'
+import type { ZstdFrame } from './zstd-frame.ts'
 
 /**
  * Contexts of libzstd that are used again: node:zlib makes one for each call, which takes longer than what a batch of ordinary
@@ -12,7 +13,7 @@ import { readZstdFrameHeader, zstdFrameBound } from './zstd-frame.ts'
 /** What node:zlib keeps for those who drive its streams by hand, as npm's own minizlib does. */
 interface Engine {
   _handle: { close(): void } | null
-  _processChunk(input: Buffer, flushFlag: number): Buffer
+  _processChunk(input: Buffer, flushFlag: number): unknown
   on(event: 'error', listener: () => void): Engine
 }
 
@@ -21,57 +22,73 @@ interface EngineClasses {
   readonly ZstdDecompress: new (options: zlib.ZstdOptions) => Engine
 }
 
+/** One for compression or for decompression. It is made when it is first used, and made anew after an error. */
 class Context {
-  readonly #engine: Engine
-  readonly #handle: { close(): void }
-  readonly #closeHandle: () => void
+  readonly #newEngine: () => Engine
+  #engine: Engine | null = null
+  #handle: Engine['_handle'] = null
+  #close: () => void = () => {}
+  /** It was not to be had in the first place, as with a node:zlib that is another inside. */
+  #isImpossible = false
 
-  constructor(engine: Engine) {
-    const handle = engine._handle!
-    this.#engine = engine
-    this.#handle = handle
-    this.#closeHandle = handle.close.bind(handle)
-    handle.close = () => {} // `_processChunk` closes what it has used
-    engine.on('error', () => {}) // it throws the error besides
-    engine.on = () => engine // and would add a listener each time
+  constructor(newEngine: () => Engine) {
+    this.#newEngine = newEngine
   }
 
-  /** The frame that `input` makes, or what the frame `input` holds; it may be used until the next call. Null where there is an error. */
+  /** The frame that `input` makes, or what the frame `input` holds. Null where there is an error. */
   run(input: Buffer): Buffer | null {
+    if (this.#isImpossible) return null
+    const isNew = this.#engine === null
     try {
+      this.#engine ??= this.#open()
       const output = this.#engine._processChunk(input, zlib.constants.ZSTD_e_end)
       this.#engine._handle = this.#handle
-      return output
-    } catch {
+      return copyOf(output as Buffer)
+    } catch (error) {
+      this.close()
+      // What node:zlib itself throws, about the input, has a code.
+      this.#isImpossible = isNew && !(error instanceof Error && 'code' in error)
       return null
     }
   }
 
   close(): void {
-    this.#closeHandle()
+    this.#engine = null
+    this.#close()
+    this.#close = () => {}
+  }
+
+  #open(): Engine {
+    const engine = outside(this.#newEngine)
+    const handle = engine._handle!
+    this.#close = handle.close.bind(handle)
+    this.#handle = handle
+    handle.close = () => {} // `_processChunk` closes what it has used
+    engine.on('error', () => {}) // it throws the error besides
+    engine.on = () => engine // and would add a listener each time
+    return engine
   }
 }
 
+/** A context would keep the `AsyncLocalStorage` of whoever needed it first. */
+const outside = AsyncLocalStorage.snapshot()
 const { ZstdCompress, ZstdDecompress } = zlib as unknown as EngineClasses
-let decompression: Context | null = null
+/** A byte more than there can be, so that all of it comes at once. */
+const chunkSize = KEPT_ZSTD_BYTES + 1
+const decompression = new Context(() => new ZstdDecompress({ chunkSize, maxOutputLength: chunkSize }))
 let compression: Context | null = null
 let compressionLevel: number | null = null
 
-/** Null for what is not one frame of ordinary size and window, for more than `maxBytes`, and for what cannot be decompressed. */
-export function decompressInKeptContext(input: Buffer, maxBytes: number): Buffer | null {
-  const header = readZstdFrameHeader(input)
-  if (header === null || header.windowBytes > KEPT_ZSTD_WINDOW_BYTES) return null
-  // Only a frame that is all there leaves the context where the next one can begin.
-  const bound = zstdFrameBound(input, header)
-  if (bound === null || Math.min(header.contentBytes ?? bound, bound) > KEPT_ZSTD_BYTES) return null
-  decompression ??= new Context(new ZstdDecompress({ chunkSize: KEPT_ZSTD_BYTES }))
+/**
+ * Null for what is not one frame of ordinary size and window, for more than `maxBytes`, and for what cannot be decompressed.
+ * @param frame what `input` begins with, and all of it: only such a one leaves the context where the next can begin
+ */
+export function decompressInKeptContext(input: Buffer, frame: ZstdFrame, maxBytes: number): Buffer | null {
+  const { bytes, windowBytes, contentBytes, boundBytes } = frame
+  if (bytes !== input.length || windowBytes > KEPT_ZSTD_WINDOW_BYTES) return null
+  if (Math.min(contentBytes ?? boundBytes, boundBytes) > KEPT_ZSTD_BYTES) return null
   const output = decompression.run(input)
-  if (output === null) {
-    decompression.close()
-    decompression = null
-    return null
-  }
-  return output.length > maxBytes ? null : copyOf(output)
+  return output === null || output.length > maxBytes ? null : output
 }
 
 /** Null for levels that take much memory or time, and for much input. */
@@ -79,18 +96,14 @@ export function compressInKeptContext(input: Buffer, level: number): Buffer | nu
   if (level >= ZSTD_SLOW_LEVEL || input.length > KEPT_ZSTD_BYTES) return null
   if (compression === null || compressionLevel !== level) {
     compression?.close()
-    compression = new Context(
-      new ZstdCompress({ chunkSize: KEPT_ZSTD_BYTES, params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }),
-    )
+    const params = { [zlib.constants.ZSTD_c_compressionLevel]: level }
+    compression = new Context(() => new ZstdCompress({ chunkSize, params }))
     compressionLevel = level
   }
-  const output = compression.run(input)
-  if (output !== null) return copyOf(output)
-  compression.close()
-  compression = null
-  return null
+  return compression.run(input)
 }
 
+/** Out of what the next call writes to. */
 function copyOf(output: Buffer): Buffer {
   const own = markOwnMemory(Buffer.allocUnsafeSlow(output.length))
   output.copy(own)

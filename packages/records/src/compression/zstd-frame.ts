@@ -1,6 +1,9 @@
-/** The outer structure of a zstd frame (RFC 8878 section 3.1.1): what it says of itself without a look at what is compressed. */
+/** The outer structure of zstd's frames (RFC 8878 section 3.1): what they say of themselves without a look at what is compressed. */
 
 const FRAME_MAGIC = 0xfd2f_b528
+/** The last four bits may be any. */
+const SKIPPABLE_MAGIC = 0x184d_2a5
+const SKIPPABLE_HEADER_BYTES = 8
 const MIN_FRAME_BYTES = 6
 const MAX_BLOCK_BYTES = 128 * 1024
 const BLOCK_HEADER_BYTES = 3
@@ -18,6 +21,13 @@ export interface ZstdFrameHeader {
   readonly end: number
 }
 
+export interface ZstdFrame extends ZstdFrameHeader {
+  /** Of all of it. */
+  readonly bytes: number
+  /** The most bytes that it can hold, going by the headers of its blocks. */
+  readonly boundBytes: number
+}
+
 /** Null where `input` does not begin with the whole header of a frame. */
 export function readZstdFrameHeader(input: Buffer): ZstdFrameHeader | null {
   if (input.length < MIN_FRAME_BYTES || input.readUInt32LE(0) !== FRAME_MAGIC) return null
@@ -32,9 +42,11 @@ export function readZstdFrameHeader(input: Buffer): ZstdFrameHeader | null {
   return { contentBytes, windowBytes, hasChecksum: (flags & 0x04) !== 0, end: sizeAt + sizeBytes }
 }
 
-/** The most bytes that the frame can hold if `input` is all of it and nothing else, going by the headers of its blocks; else null. */
-export function zstdFrameBound(input: Buffer, header: ZstdFrameHeader): number | null {
-  let bound = 0
+/** The frame that `input` begins with; null where it is not all there. */
+export function readZstdFrame(input: Buffer): ZstdFrame | null {
+  const header = readZstdFrameHeader(input)
+  if (header === null) return null
+  let boundBytes = 0
   let at = header.end
   for (let last = false; !last;) {
     if (input.length - at < BLOCK_HEADER_BYTES) return null
@@ -43,11 +55,31 @@ export function zstdFrameBound(input: Buffer, header: ZstdFrameHeader): number |
     const size = block >>> 3
     if (type === RESERVED_BLOCK) return null
     last = (block & 1) !== 0
-    bound += type === COMPRESSED_BLOCK ? MAX_BLOCK_BYTES : size
+    boundBytes += type === COMPRESSED_BLOCK ? MAX_BLOCK_BYTES : size
     at += BLOCK_HEADER_BYTES + (type === RLE_BLOCK ? 1 : size)
   }
   if (header.hasChecksum) at += CHECKSUM_BYTES
-  return at === input.length ? bound : null
+  return at > input.length ? null : { ...header, bytes: at, boundBytes }
+}
+
+/** How many bytes the skippable frame has that `input` begins with; 0 without one, or where it is not all there. */
+function skippableFrameBytes(input: Buffer): number {
+  if (input.length < SKIPPABLE_HEADER_BYTES || input.readUInt32LE(0) >>> 4 !== SKIPPABLE_MAGIC) return 0
+  const bytes = SKIPPABLE_HEADER_BYTES + input.readUInt32LE(4)
+  return bytes > input.length ? 0 : bytes
+}
+
+/** The frames that `input` consists of, skippable ones left out; what is no whole frame is the last of them. Readers of zstd take them as one (RFC 8878 section 3). */
+export function splitZstdFrames(input: Buffer): Buffer[] {
+  const frames: Buffer[] = []
+  let rest = input
+  while (rest.length > 0) {
+    const skipped = skippableFrameBytes(rest)
+    const bytes = skipped > 0 ? skipped : (readZstdFrame(rest)?.bytes ?? rest.length)
+    if (skipped === 0) frames.push(rest.subarray(0, bytes))
+    rest = rest.subarray(bytes)
+  }
+  return frames
 }
 
 function readContentBytes(input: Buffer, at: number, bytes: number): number {

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { ConfigError } from '@millrace/protocol'
-import { UnsupportedCompressionError } from '../errors.ts'
+import { CorruptCompressionError, DecompressionLimitError, UnsupportedCompressionError } from '../errors.ts'
 import {
   MAX_ZSTD_WINDOW_LOG,
   MIN_ZSTD_WINDOW_LOG,
@@ -18,6 +18,7 @@ import { nativeAllowed } from './natives.ts'
 import { markOutput, outputChunkBytes, packedChunkBytes, wrapZlibError } from './zlib-errors.ts'
 import { compressInKeptContext, decompressInKeptContext } from './zstd-contexts.ts'
 import { decodeZstdInJavaScript } from './zstd-fallback.ts'
+import { readZstdFrame, splitZstdFrames, type ZstdFrame } from './zstd-frame.ts'
 
 /** Java's default of `compression.zstd.level`. */
 const DEFAULT_LEVEL = 3
@@ -53,24 +54,60 @@ export const zstdCodec: Codec = {
     return level >= ZSTD_SLOW_LEVEL ? ZSTD_SLOW_OFF_LOOP_BYTES : ZSTD_OFF_LOOP_BYTES
   },
   decompress(input: Buffer, maxBytes: number): Buffer {
-    if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
-    const output = decompressInKeptContext(input, maxBytes)
-    if (output !== null) return output
-    try {
-      const options = readOptions(input, maxBytes)
-      return markOutput(zlib.zstdDecompressSync(input, options), options.chunkSize)
-    } catch (error) {
-      throw wrapZlibError('zstd', error, input.length, maxBytes)
+    const frame = readZstdFrame(input)
+    if (frame?.bytes === input.length) return decompressFrame(input, frame, maxBytes)
+    const parts: Buffer[] = []
+    let room = maxBytes
+    for (const part of splitZstdFrames(input)) {
+      const output = decompressFrame(part, readZstdFrame(part), room)
+      room = roomAfter(output, input, room)
+      parts.push(output)
     }
+    return onlyOrJoined(parts, input)
   },
   async decompressAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
     if (!hasZstd() || input.length * TYPICAL_RATIO < OFF_LOOP_BYTES) return this.decompress(input, maxBytes)
-    try {
-      return await promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)(input, readOptions(input, maxBytes))
-    } catch (error) {
-      throw wrapZlibError('zstd', error, input.length, maxBytes)
+    const parts: Buffer[] = []
+    let room = maxBytes
+    for (const part of splitZstdFrames(input)) {
+      const output = await decompressFrameAsync(part, room)
+      room = roomAfter(output, input, room)
+      parts.push(output)
     }
+    return onlyOrJoined(parts, input)
   },
+}
+
+function decompressFrame(input: Buffer, frame: ZstdFrame | null, maxBytes: number): Buffer {
+  if (!hasZstd()) return decodeZstdInJavaScript(input, maxBytes)
+  const kept = frame === null ? null : decompressInKeptContext(input, frame, maxBytes)
+  if (kept !== null) return kept
+  const options = readOptions(input, maxBytes)
+  try {
+    return markOutput(zlib.zstdDecompressSync(input, options), options.chunkSize)
+  } catch (error) {
+    throw wrapZlibError('zstd', error, input.length, maxBytes)
+  }
+}
+
+async function decompressFrameAsync(input: Buffer, maxBytes: number): Promise<Buffer> {
+  try {
+    return await promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)(input, readOptions(input, maxBytes))
+  } catch (error) {
+    throw wrapZlibError('zstd', error, input.length, maxBytes)
+  }
+}
+
+/** node:zlib knows no limit of 0, which is what the frames before it may leave. */
+function roomAfter(output: Buffer, input: Buffer, room: number): number {
+  if (output.length > room) throw new DecompressionLimitError('zstd', input.length, room)
+  return room - output.length
+}
+
+/** @throws {CorruptCompressionError} where there is no frame at all */
+function onlyOrJoined(parts: readonly Buffer[], input: Buffer): Buffer {
+  if (parts.length === 0) throw new CorruptCompressionError('zstd', `no frame in ${input.length} bytes`)
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }
 
 function hasZstd(): boolean {
@@ -84,7 +121,7 @@ function requireZstd(): void {
 function readOptions(input: Buffer, maxBytes: number): zlib.ZstdOptions & { readonly chunkSize: number } {
   const windowLog = Math.min(MAX_ZSTD_WINDOW_LOG, Math.max(MIN_ZSTD_WINDOW_LOG, Math.ceil(Math.log2(maxBytes))))
   return {
-    maxOutputLength: maxBytes,
+    maxOutputLength: Math.max(1, maxBytes),
     chunkSize: outputChunkBytes(input.length, maxBytes),
     params: { [zlib.constants.ZSTD_d_windowLogMax]: windowLog },
   }
