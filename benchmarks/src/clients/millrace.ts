@@ -39,7 +39,7 @@ async function openSend(workload: ProducerWorkload, values: readonly (readonly B
   }
 }
 
-function connect(workload: ConsumerWorkload): Consumer {
+function connect(workload: ConsumerWorkload, checkCrcs = true): Consumer {
   return new Consumer({
     clientId: 'bench',
     bootstrapServers: workload.bootstrapServers,
@@ -48,6 +48,7 @@ function connect(workload: ConsumerWorkload): Consumer {
     autoOffsetReset: 'earliest',
     maxPartitionFetchBytes: FETCH_PARTITION_BYTES,
     maxPollRecords: 50_000,
+    checkCrcs,
   })
 }
 
@@ -68,9 +69,9 @@ function running(consumer: Consumer, loop: () => Promise<void>): BenchConsumer {
 }
 
 /** @param disposes else what it reads goes when the garbage collector comes by */
-function consumeBatches(disposes: boolean): BenchClient['openConsumer'] {
+function consumeBatches(disposes: boolean, checkCrcs = true): BenchClient['openConsumer'] {
   return async (workload, onMessages) => {
-    const consumer = connect(workload)
+    const consumer = connect(workload, checkCrcs)
     return running(consumer, async () => {
       for await (const batch of consumer.batches()) {
         using _ = disposes ? batch : null
@@ -93,6 +94,9 @@ function consumeRecords(disposeHandled: boolean): BenchClient['openConsumer'] {
 
 /** `sendAll`, and `batches()` that are disposed of: the way for many at a time, as the peers are used here. */
 export const millrace: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(true) }
+
+/** As `millrace`, without a look at CRCs, as most peers. */
+export const millraceUnchecked: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(true, false) }
 
 /** `batches()` by a loop that may keep what it reads. */
 export const millraceKept: BenchClient = { openProducer: openSendAll, openConsumer: consumeBatches(false) }

@@ -58,6 +58,13 @@ const clients: Readonly<Record<string, Entry>> = {
     calls: '`send`, one promise per record',
     consuming: '`for await` over `records({ disposeHandled: true })`',
   },
+  'millrace-unchecked': {
+    load: async () => (await import('./millrace.ts')).millraceUnchecked,
+    producing: 'idempotent',
+    calls: '`sendAll`',
+    consuming: '`for await (using batch of batches())`, with `checkCrcs: false`',
+    isForConsuming: true,
+  },
   'millrace-kept': {
     load: async () => (await import('./millrace.ts')).millraceKept,
     producing: 'idempotent',
