@@ -1,5 +1,5 @@
 import { KafkaError } from '@millrace/protocol'
-import { messageOf } from '@millrace/protocol/internal'
+import { isA, messageOf } from '@millrace/protocol/internal'
 import type { ConsumerRecord } from './consumer-record.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
@@ -17,7 +17,7 @@ export class UnreadableRecordError extends KafkaError {
   readonly nextOffset: number
 
   constructor(topic: string, partition: number, offset: number, nextOffset: number, cause: unknown) {
-    const code = cause instanceof KafkaError ? cause.code : 'UNREADABLE_RECORD'
+    const code = isA(cause, KafkaError) ? cause.code : 'UNREADABLE_RECORD'
     const reason = messageOf(cause)
     super(code, `${topic}-${partition} at offset ${offset}: ${reason}`, { cause })
     this.topic = topic

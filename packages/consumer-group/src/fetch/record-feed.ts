@@ -58,7 +58,6 @@ export class RecordFeed {
       if (cursor === null) return null
       const record = this.#recordOf(cursor, disposes)
       if (record !== null) return record
-      this.#cursor = null
     }
   }
 
@@ -72,7 +71,6 @@ export class RecordFeed {
       if (cursor === null) return null
       const batch = this.#batchOf(cursor)
       if (batch !== null) return batch
-      this.#cursor = null
     }
   }
 

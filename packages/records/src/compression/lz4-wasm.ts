@@ -1,9 +1,9 @@
 import { LZ4_BLOCK_WASM } from '../generated/lz4-block-wasm.ts'
 import { UnsupportedCompressionError } from '../errors.ts'
 
-/** Result of `decodeLz4Block`: the input is not an LZ4 block. */
+/** Result of `Lz4Memory.decode`: the input is not an LZ4 block. */
 export const LZ4_CORRUPT = -1
-/** Result of `decodeLz4Block`: the output does not fit. */
+/** Result of `Lz4Memory.decode`: the output does not fit. */
 export const LZ4_FULL = -2
 /** As far as a match reaches back. */
 export const MAX_DISTANCE = 0xffff
